@@ -1,0 +1,139 @@
+"""What everything sent under one account shares: one token, one connection pool, one pace, one ledger."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from omni_bulk.auth import Tokens
+from omni_bulk.client import Client, Endpoint
+from omni_bulk.gate import Gate
+from omni_bulk.ledger import Ledger, Transaction, book
+from omni_bulk.lock import OwnerLock
+from omni_bulk.model import Result
+from omni_bulk.worker import Worker
+
+logger = logging.getLogger("omni_bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Clock, sleep and chance, so that tests can run years in milliseconds. `epoch` is seconds since 1970."""
+
+    clock: Callable[[], float] = time.monotonic
+    epoch: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    draw: Callable[[], float] = random.random
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return round(self.epoch() * 1000)
+
+
+def log_unrecorded(result: Result) -> None:
+    """The last resort for a result that no disk would take: the log, without number and text."""
+    extra = {"event": "unrecorded", **unrecorded_fields(result)}
+    logger.error("a result could not be recorded: %s", unrecorded_fields(result), extra=extra)
+
+
+def unrecorded_fields(result: Result) -> dict[str, object]:
+    """What may be printed of a result: enough to settle it by hand, no number and no text."""
+    return {
+        "ref": result.ref,
+        "row": result.row,
+        "status": str(result.status),
+        "code": result.code,
+        "msgKey": result.msg_key,
+    }
+
+
+class Account:
+    """Async context manager. `client_id` and `origin` keep accounts apart in the ledger."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        *,
+        origin: str,
+        rate: float,
+        workers: int,
+        drain: float,
+        world: World | None = None,
+        unrecorded: Callable[[Result], None] = log_unrecorded,
+    ) -> None:
+        self.client_id = endpoint.client_id
+        self.origin = origin
+        self.rate = rate
+        self.workers = workers
+        self.drain = drain
+        self.world = world or World()
+        self.ledger = ledger
+        self.id = 0
+        self.pid = os.getpid()
+        self.host = socket.gethostname()
+        self.owner = str(uuid4())
+        self._owner_lock = OwnerLock(ledger.path, self.owner)
+        self._stack = AsyncExitStack()
+        self._client = Client(endpoint)
+        world = self.world
+        self.tokens = Tokens(
+            self._client.fetch_token, clock=world.clock, epoch=world.epoch, sleep=world.sleep, draw=world.draw
+        )
+        self.gate = Gate(
+            rate,
+            claim=lambda messages: ledger.claim(messages, world.now()),
+            release=self._take_back,
+            clock=world.clock,
+            sleep=world.sleep,
+        )
+        self.worker = Worker(
+            self._client,
+            self.tokens,
+            self.gate,
+            ledger,
+            epoch=world.epoch,
+            sleep=world.sleep,
+            draw=world.draw,
+            unrecorded=unrecorded,
+        )
+        self._pace: asyncio.Task[None] | None = None
+
+    def _take_back(self, message: int) -> "asyncio.Future[None]":
+        return self.ledger.take_back(message)
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._client)
+        self.id = await self.ledger.write(partial(_make_account, client_id=self.client_id, origin=self.origin))
+        self._pace = asyncio.create_task(self.gate.run(), name="omni-bulk-pace")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._pace is not None:
+            self._pace.cancel()
+            await asyncio.gather(self._pace, return_exceptions=True)
+        await self.tokens.close()
+        await self._stack.aclose()
+        if self._owner_lock.held:
+            await asyncio.to_thread(self._owner_lock.release)
+
+    async def show_life(self) -> str:
+        """The owner id under which this process claims single messages; others see by its lock that it lives."""
+        if not self._owner_lock.held:
+            await asyncio.to_thread(self._owner_lock.acquire)
+        return self.owner
+
+
+def _make_account(tx: Transaction, client_id: str, origin: str) -> int:
+    return book.make_account(tx, client_id, origin)

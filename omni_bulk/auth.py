@@ -1,0 +1,177 @@
+"""One token for all workers, refreshed once when it is due or refused.
+
+Tokens are counted by generation. A message remembers the generation it was posted with, so ten A001 for the same old
+token are one refresh. A generation is proven by its first OMNI answer other than A001 and A002; three in a row that
+never get one mean that tokens do not work, and sending stops instead of fetching for ever.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+
+from omni_bulk.errors import Stopped
+from omni_bulk.model import Kind, Verdict
+from omni_bulk.policy import PATIENCE, account_stop, backoff
+from omni_bulk.wire import CODES, Answer, Failure, Token, read_omni, read_token, retry_after
+
+LIFE_UNKNOWN = 23 * 3600.0  # s: the guide says 24 h; used when `expired` does not parse or is out of bounds
+LIFE_MIN, LIFE_MAX = 60.0, 48 * 3600.0  # s
+AHEAD_MAX = 600.0  # s before the end of its life that a token is replaced, or a tenth of the life if that is less
+CLOCK_REFRESH_MIN = 30.0  # s between refreshes that only the clock asks for
+UNPROVEN_MAX = 3
+logger = logging.getLogger("omni_bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A token in use. `refresh_at` is in monotonic seconds."""
+
+    generation: int
+    authorization: str = field(repr=False)
+    refresh_at: float
+
+
+def due(life: float | None) -> float:
+    """Seconds after its issue at which a token of this stated life is replaced."""
+    sound = life if life is not None and LIFE_MIN <= life <= LIFE_MAX else LIFE_UNKNOWN
+    return max(sound - min(AHEAD_MAX, sound / 10), CLOCK_REFRESH_MIN)
+
+
+class Tokens:
+    """`fetch` asks the token endpoint once; `clock`, `sleep` and `draw` (in [0, 1)) are injected."""
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Answer]],
+        *,
+        clock: Callable[[], float],
+        epoch: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        draw: Callable[[], float],
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._epoch = epoch
+        self._sleep = sleep
+        self._draw = draw
+        self._grant: Grant | None = None
+        self._refresh: asyncio.Task[Grant] | None = None
+        self._generation = 0
+        self._unproven = 0  # generations in a row that no answer has proven
+        self._refused_invalid = False  # the last generation ended with A002
+        self.fetched = 0
+
+    async def get(self) -> Grant:
+        """The token to use now. Waits for a refresh under way. Raises Stopped when no token can be had."""
+        if grant := self.peek():
+            return grant
+        if self._refresh is None:
+            self._refresh = asyncio.create_task(self._renew(), name="omni-bulk-token")
+            self._refresh.add_done_callback(self._refreshed)
+        return await asyncio.shield(self._refresh)
+
+    def peek(self) -> Grant | None:
+        """The token to use now, None when a refresh is due or under way."""
+        grant = self._grant
+        return grant if grant is not None and self._clock() < grant.refresh_at else None
+
+    def proven(self, generation: int) -> None:
+        """An OMNI answer other than A001 and A002 came for a message of this generation."""
+        if generation == self._generation:
+            self._unproven = 0
+            self._refused_invalid = False
+
+    def refused(self, generation: int, verdict: Verdict) -> Stopped | None:
+        """A001 or A002 for a message of this generation. Gives the reason to stop when tokens do not work."""
+        if generation != self._generation or self._grant is None:
+            return None  # an old token; its successor is here or on its way
+        self._grant = None
+        if verdict.code == "A002" and self._unproven and self._refused_invalid:
+            return Stopped("a fresh token was refused as invalid (A002): check the account", reason="token_invalid")
+        self._refused_invalid = verdict.code == "A002"
+        if self._unproven >= UNPROVEN_MAX:
+            return Stopped(
+                f"{UNPROVEN_MAX} tokens in a row were refused ({verdict.code}) without one that worked: "
+                "the API issues tokens that it does not accept; ask the vendor",
+                reason="tokens_do_not_work",
+            )
+        return None
+
+    async def close(self) -> None:
+        """Ends a refresh under way."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.gather(self._refresh, return_exceptions=True)
+
+    def _refreshed(self, task: "asyncio.Task[Grant]") -> None:
+        self._refresh = None
+        if not task.cancelled() and task.exception() is None:
+            self._grant = task.result()
+
+    async def _renew(self) -> Grant:
+        token = await self._fetch_until_sure()
+        self._generation += 1
+        self._unproven += 1
+        self.fetched += 1
+        logger.info("token fetched", extra={"event": "token_fetched", "generation": self._generation})
+        return Grant(self._generation, token.authorization, self._clock() + due(token.life))
+
+    async def _fetch_until_sure(self) -> Token:
+        """Tries through 429, 5xx and lost connections with full jitter, for as long as sending has patience."""
+        since = self._clock()
+
+        def wait(state: RetryCallState) -> float:
+            asked = retry_after(self._outcome(state).headers, self._epoch())
+            return max(min(asked or 0.0, 60.0), backoff(state.attempt_number + 1, self._draw()))
+
+        answer: Answer = await AsyncRetrying(
+            sleep=self._sleep,
+            wait=wait,
+            stop=lambda _: self._clock() - since > PATIENCE,
+            retry=retry_if_result(lambda got: read_token(got) is None and passing(got)),
+            retry_error_callback=self._outcome,
+        )(self._fetch)
+        token = read_token(answer)
+        if token is None:
+            raise no_token(answer)
+        return token
+
+    @staticmethod
+    def _outcome(state: RetryCallState) -> Answer:
+        assert state.outcome is not None  # noqa: S101  tenacity asks after an attempt
+        answer: Answer = state.outcome.result()
+        return answer
+
+
+def passing(answer: Answer) -> bool:
+    """Whether trouble at the token endpoint may pass by itself. Asking for a token costs nothing, so most may."""
+    if answer.failure is not None:
+        return answer.failure not in {Failure.CERTIFICATE, Failure.PROXY_AUTH}
+    if answer.status == 429 or (answer.status or 0) >= 500:
+        return True
+    omni = read_omni(answer.body)
+    if omni is None:
+        return answer.status in {200, 408}  # a captive portal, a gateway's page
+    return str(omni["code"]) == "A020" or CODES.get(str(omni["code"])) is None
+
+
+def no_token(answer: Answer) -> Stopped:
+    """The sentence and exit code for an account that gets no token."""
+    omni = read_omni(answer.body)
+    code = None if omni is None else str(omni["code"])
+    if answer.failure in {Failure.CERTIFICATE, Failure.PROXY_AUTH}:
+        return account_stop(Verdict(Kind.ACCOUNT, reason=answer.failure.value))
+    if passing(answer):
+        what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
+        message = f"no token could be had for {PATIENCE / 60:.0f} minutes ({what}); run again later"
+        return Stopped(message, reason="unavailable", exit_code=69)
+    if code in {"A110", "A111", "A113"}:
+        return account_stop(Verdict(Kind.ACCOUNT, code=code))
+    if code is not None or answer.status in {401, 403}:
+        return account_stop(Verdict(Kind.ACCOUNT, code="A100" if code is None else code))
+    return Stopped(
+        f"the token endpoint answers HTTP {answer.status} without a token: check --base-url", reason="no_token"
+    )

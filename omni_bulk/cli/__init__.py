@@ -1,0 +1,74 @@
+"""The command line: verbs, terminal, exit codes. It decides nothing about sending."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from omni_bulk import __version__
+from omni_bulk.errors import OmniBulkError, SettingsError
+
+# Help is plain text: rich takes 0.1 s that `--help` can do without.
+app = typer.Typer(
+    name="omni-bulk",
+    help="Bulk international SMS through the Infobank OMNI API. Without a verb, `send` is meant: "
+    "omni-bulk campaign.csv --text-file campaign.txt --from 0212345678",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+VERBS = ("send", "status", "sandbox")
+_GLOBAL = ("-h", "--help", "--version")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        print(f"omni-bulk {__version__}")
+        raise typer.Exit
+
+
+def with_verb(arguments: Sequence[str]) -> list[str]:
+    """`send` is the verb when the first argument is none."""
+    if not arguments or arguments[0] in VERBS or arguments[0] in _GLOBAL:
+        return list(arguments)
+    return ["send", *arguments]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and gives its exit code. Sentences go to stderr; a traceback only for a bug (70)."""
+    from omni_bulk.cli import sandbox, send, status  # noqa: F401, PLC0415  they add their verbs
+
+    logging.getLogger("omni_bulk").addHandler(logging.NullHandler())
+    try:
+        code = app(with_verb(arguments), prog_name="omni-bulk", standalone_mode=False)
+    except typer.Exit as done:
+        return done.exit_code
+    except OmniBulkError as error:
+        _say(error)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except Exception as error:  # noqa: BLE001  the outermost frame: everything ends in an exit code
+        return _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _say(error: OmniBulkError) -> None:
+    sentences = error.problems if isinstance(error, SettingsError) else (str(error),)
+    for sentence in sentences:
+        print(f"omni-bulk: {sentence}", file=sys.stderr)
+
+
+def _unexpected(error: Exception) -> int:
+    # typer's own usage errors (its vendored click's too) know how to show themselves.
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        error.show()
+        return int(error.exit_code)
+    traceback.print_exception(error)
+    print("omni-bulk: this is a bug; the ledger is consistent, and the same command goes on", file=sys.stderr)
+    return 70

@@ -1,0 +1,67 @@
+"""The verb `send`: its flags. What they do is in `sending`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omni_bulk.cli import app
+
+# The flags, in the order of the help.
+Flag = typer.Option
+PATH = "FILE"
+
+
+@app.command("send")
+def send(  # the help is read from top to bottom, so the order is: what, as whom, how, when, output
+    recipients: Annotated[str, typer.Argument(metavar="INPUT", help="The list: CSV or JSONL; - is stdin.")],
+    text: Annotated[str | None, Flag(help="The template: '{name}, your order has shipped.'")] = None,
+    text_file: Annotated[Path | None, Flag(metavar=PATH, help="The template in a file.")] = None,
+    from_: Annotated[str | None, Flag("--from", help="The registered originating number.")] = None,
+    campaign: Annotated[str | None, Flag(metavar="NAME", help="The campaign; default: the list's name.")] = None,
+    per: Annotated[str | None, Flag(metavar="day|week|month", help="A campaign for each period.")] = None,
+    as_of: Annotated[str | None, Flag(metavar="TIME", help="The time that decides the period; default: now.")] = None,
+    tz: Annotated[str | None, Flag(help="Time zone of periods; default Asia/Seoul.")] = None,
+    region: Annotated[str | None, Flag(metavar="CC", help="Country of numbers in national form.")] = None,
+    numbers: Annotated[
+        str | None, Flag(metavar="international|national", help="What numbers of digits alone are.")
+    ] = None,
+    countries: Annotated[str | None, Flag(metavar="CC,…", help="Where the campaign may go.")] = None,
+    encoding: Annotated[str | None, Flag(help="Of the list, when it is not recognised.")] = None,
+    map_: Annotated[list[str] | None, Flag("--map", metavar="COLUMN=FIELD", help="What a column is.")] = None,
+    sandbox: Annotated[bool, Flag("--sandbox", help="Try it: a stand-in for the API, nothing is sent.")] = False,
+    yes: Annotated[bool, Flag("--yes", "-y", help="No plan, no question.")] = False,
+    limit: Annotated[int | None, Flag(min=0, help="Send at most N messages now.")] = None,
+    deadline: Annotated[str | None, Flag(metavar="DURATION", help="Stop after 90s, 30m, 2h.")] = None,
+    tolerate: Annotated[str | None, Flag(metavar="STATE=SHARE,…", help="invalid=1%: below it, exit 0.")] = None,
+    changed_text: Annotated[bool, Flag("--changed-text", help="The rest gets the changed template.")] = False,
+    extend: Annotated[bool, Flag("--extend", help="The changed file belongs to the complete campaign.")] = False,
+    same_account: Annotated[bool, Flag("--same-account", help="The new client id is the same account.")] = False,
+    already: Annotated[Path | None, Flag(metavar=PATH, help="Results or a log of what was sent before.")] = None,
+    lock_wait: Annotated[float, Flag(metavar="S", help="Seconds to wait for another run of the campaign.")] = 0.0,
+    rate: Annotated[float | None, Flag(help="Messages a second at most; default 200.")] = None,
+    workers: Annotated[int | None, Flag(help="Requests in flight at most; default 64.")] = None,
+    timeout: Annotated[float | None, Flag(metavar="S", help="For a whole attempt; default 30.")] = None,
+    drain: Annotated[float | None, Flag(metavar="S", help="For what is in flight at a stop; default 20.")] = None,
+    base_url: Annotated[str | None, Flag(metavar="URL", help="The API.")] = None,
+    proxy: Annotated[str | None, Flag(metavar="URL", help="An HTTP proxy.")] = None,
+    ca_file: Annotated[Path | None, Flag(metavar=PATH, help="Certificate authorities (PEM).")] = None,
+    ledger: Annotated[
+        Path | None, Flag(metavar=PATH, help="What was sent to whom; default: one for this user.")
+    ] = None,
+    require_ledger: Annotated[bool, Flag("--require-ledger", help="Refuse to begin with a new ledger.")] = False,
+    config: Annotated[Path | None, Flag(metavar=PATH, help="Settings; default omni-bulk.toml.")] = None,
+    out: Annotated[
+        str | None, Flag(metavar=PATH, help="Results; default <campaign>.results.jsonl; - is stdout.")
+    ] = None,
+    file_mode: Annotated[str, Flag(metavar="MODE", help="Of a new results file.")] = "600",
+    summary_json: Annotated[str | None, Flag(metavar=PATH, help="The summary as JSON; - is stdout.")] = None,
+    quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,
+    verbose: Annotated[bool, Flag("--verbose", "-v", help="Events too.")] = False,
+    log_format: Annotated[str, Flag(metavar="text|json", help="Of what is written to stderr.")] = "text",
+) -> int:
+    """Send a list: plan, send, record. Run it again to resume; nobody gets two."""
+    given = locals()
+    from omni_bulk.cli.sending import main  # noqa: PLC0415  aiohttp and pydantic take 0.4 s that --help can do without
+
+    return main(given)

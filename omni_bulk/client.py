@@ -1,0 +1,189 @@
+"""One aiohttp session against one origin. Every request ends in an `Answer`; foreign exceptions stop here.
+
+Rules, each for a trap that was measured on aiohttp 3.14:
+
+- Redirects are never followed: with them on, the password header goes to the other origin.
+- Bodies are read up to a bound and not decompressed; `sock_read` restarts at every byte, so there is one deadline
+  around the whole attempt.
+- An exception's class does not tell whether bytes left: ``ServerDisconnectedError`` comes with nothing written and
+  after the whole POST. The request body itself notes when aiohttp starts to write it. The upload tracker tells that
+  aiohttp got as far as connecting at all; where it did not (a mocked session), nothing is proven.
+- No exception of aiohttp is logged, chained or shown: its ``repr`` can hold the bearer token.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL
+
+from omni_bulk.errors import SettingsError
+from omni_bulk.model import Evidence
+from omni_bulk.wire import SEND_PATH, TOKEN_PATH, Answer, Failure
+
+BODY_MAX = 64 * 1024  # bytes of an answer that are read
+CONNECT_TIMEOUT = 10.0  # s for DNS, TCP and TLS
+KEEP_ALIVE = 4.0  # s an idle connection is kept: shorter than what servers and balancers usually allow
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and as whom to talk. `timeout` is for a whole attempt, in seconds."""
+
+    base_url: str
+    client_id: str = field(repr=False)
+    password: str = field(repr=False)
+    timeout: float = 30.0
+    connections: int = 64
+    proxy: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+
+class _Body(aiohttp.BytesPayload):
+    """A request body that knows whether it was handed to the transport. aiohttp sends headers and body in one write."""
+
+    handed_over = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self.handed_over = True
+        try:
+            await super().write_with_length(writer, content_length)
+        except aiohttp.ClientConnectionResetError:
+            # Raised by the writer when the transport was already closed, before a byte is handed to it.
+            self.handed_over = False
+            raise
+
+
+class Client:
+    """Async context manager around the session. `post_message` and `fetch_token` never raise but for cancellation."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._send_url = URL(endpoint.base_url + SEND_PATH)
+        self._token_url = URL(endpoint.base_url + TOKEN_PATH)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(
+            limit=self._endpoint.connections + 1,  # one more for the token
+            keepalive_timeout=KEEP_ALIVE,
+            ssl=_tls(self._endpoint.ca_file),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=("Content-Type",),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "omni-bulk"},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def fetch_token(self) -> Answer:
+        """One request of the token endpoint."""
+        secrets = {"X-IB-Client-Id": self._endpoint.client_id, "X-IB-Client-Passwd": self._endpoint.password}
+        return await self._request(self._token_url, secrets, None)
+
+    async def post_message(self, body: bytes, authorization: str) -> Answer:
+        """One POST of one message: a status and a bounded body, or a failure with what is known of the bytes."""
+        headers = {"Authorization": authorization}
+        return await self._request(self._send_url, headers, _Body(body, content_type="application/json"))
+
+    async def _request(self, url: URL, headers: Mapping[str, str], body: _Body | None) -> Answer:
+        assert self._session is not None  # noqa: S101  used inside `async with` only
+        tracker = aiohttp.UploadTracker()
+        started = time.monotonic()
+        status: int | None = None
+        answer_headers: Mapping[str, str] = {}
+        failure: Failure | None = None
+        read: bytes | None = None
+        try:
+            async with (
+                asyncio.timeout(self._endpoint.timeout),
+                self._session.post(
+                    url, data=body, headers=headers, allow_redirects=False, proxy=self._endpoint.proxy,
+                    upload_tracker=tracker,
+                ) as response,
+            ):  # fmt: skip
+                status, answer_headers = response.status, response.headers
+                read = await _read(response)
+                if read is None:
+                    failure = Failure.BAD_ANSWER
+        except Exception as error:  # noqa: BLE001  total by design: whatever it is, it is an answer of unknown worth
+            failure = failure_of(error)
+        # What arrived whole is judged; the evidence matters only when something failed.
+        handed_over = body is None or body.handed_over
+        evidence = evidence_of(connecting=tracker.attempts > 0, handed_over=handed_over, answered=status is not None)
+        elapsed = round((time.monotonic() - started) * 1000)
+        return Answer(status, answer_headers, read, failure, evidence, elapsed)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body if it fits the bound, None for a longer one (the connection is then dropped, not drained)."""
+    body = bytearray()
+    while chunk := await response.content.read(BODY_MAX + 1 - len(body)):
+        body += chunk
+        if len(body) > BODY_MAX:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def evidence_of(*, connecting: bool, handed_over: bool, answered: bool) -> Evidence:
+    """Nothing was written only if aiohttp was seen to connect, never began to write, and no answer came."""
+    if connecting and not handed_over and not answered:
+        return Evidence.NOTHING_WRITTEN
+    return Evidence.MAY_HAVE_LEFT
+
+
+# First match wins, so the order is from the special to the general.
+_FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (
+    (aiohttp.ClientConnectorCertificateError, Failure.CERTIFICATE),
+    (aiohttp.ServerFingerprintMismatch, Failure.CERTIFICATE),
+    (aiohttp.ClientConnectorSSLError, Failure.TLS),
+    (aiohttp.ClientConnectorDNSError, Failure.DNS),
+    (aiohttp.ClientProxyConnectionError, Failure.PROXY),
+    (aiohttp.ClientConnectorError, Failure.REFUSED),
+    (aiohttp.ConnectionTimeoutError, Failure.CONNECT_TIMEOUT),
+    (aiohttp.ServerTimeoutError, Failure.TIMEOUT),
+    (TimeoutError, Failure.TIMEOUT),
+    (aiohttp.ServerDisconnectedError, Failure.CONNECTION_LOST),
+    (aiohttp.ClientOSError, Failure.CONNECTION_LOST),
+    (aiohttp.ClientPayloadError, Failure.CONNECTION_LOST),
+    (aiohttp.ClientResponseError, Failure.BAD_ANSWER),
+    (aiohttp.ClientConnectionError, Failure.CONNECTION_LOST),
+    (OSError, Failure.CONNECTION_LOST),
+)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The one mapping of foreign exceptions to ours. What is not listed is an answer that could not be read."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Failure.PROXY_AUTH if error.status == 407 else Failure.PROXY
+    for kind, failure in _FAILURES:
+        if isinstance(error, kind):
+            return failure
+    return Failure.BAD_ANSWER
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ssl.SSLError):
+        raise SettingsError(f"the CA file {ca_file} holds no certificate; give a PEM file with --ca-file") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

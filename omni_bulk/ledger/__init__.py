@@ -1,0 +1,95 @@
+"""The ledger: the durable truth about who was sent what. SQLite in WAL mode, one writer thread, group commit.
+
+Every coroutine here returns after the commit that holds its change. Errors: `SettingsError` when the file cannot be
+opened, `LedgerError` when it cannot be written; after the first failed commit nothing more can be claimed.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from omni_bulk.ledger import book
+from omni_bulk.ledger.book import Admitted, Admitter, Single
+from omni_bulk.ledger.schema import ledger_key, open_ledger, read_ledger, scratch
+from omni_bulk.ledger.writer import Follower, Transaction, Writer
+from omni_bulk.model import CampaignRow, Entry, Result
+
+__all__ = ["Admitted", "Admitter", "Ledger", "Single", "Transaction", "book", "read_ledger", "scratch"]
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """One open ledger of one process. Use `await Ledger.open(path)`, and `await ledger.close()` when done."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = path
+        self.key = ledger_key(db)
+        self._writer = Writer(db, loop)
+
+    @classmethod
+    async def open(cls, path: Path, *, create: bool = True) -> "Ledger":
+        """Opens the file, creating it when `create`. Raises SettingsError."""
+        db = await asyncio.to_thread(open_ledger, path, create=create)
+        return cls(path, db, asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        """Commits what is pending, and closes. Safe to call twice."""
+        await asyncio.to_thread(self._writer.close)
+
+    @property
+    def failure(self) -> Exception | None:
+        """The first error of writing, None while all is well."""
+        return self._writer.failure
+
+    @property
+    def commits(self) -> int:
+        return self._writer.commits
+
+    async def write(self, operation: Callable[[Transaction], T]) -> T:
+        """Runs one operation of `book` in the next commit."""
+        return await self._writer.submit(operation)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection of its own, for use in one thread."""
+        db = read_ledger(self.path)
+        assert db is not None  # noqa: S101  the writer has it open
+        with closing(db):
+            yield db
+
+    def follow(self, campaign: CampaignRow, follower: Follower | None) -> None:
+        """`follower` gets every new line of the campaign, in the writer's thread, after its commit."""
+        self._writer.follow(campaign.id, follower)
+
+    async def admit(self, admitter: Admitter, entries: Sequence[Entry]) -> list[Admitted]:
+        return await self.write(partial(_admit, admitter, entries))
+
+    def claim(self, messages: Sequence[int], now: int) -> "asyncio.Future[None]":
+        """Durable before the future resolves. Refused with LedgerError once anything could not be written."""
+        return self._writer.submit(partial(self._claim, messages=messages, now=now))
+
+    def _claim(self, tx: Transaction, messages: Sequence[int], now: int) -> None:
+        if self._writer.failure is not None:
+            raise self._writer.failure
+        book.claim(tx, messages, now)
+
+    def release(self, message: int, attempts: int) -> "asyncio.Future[None]":
+        return self._writer.submit(partial(book.release, message=message, attempts=attempts))
+
+    def take_back(self, message: int) -> "asyncio.Future[None]":
+        """Releases a claim whose message was never posted; the attempts made before stay counted."""
+        return self._writer.submit(partial(book.take_back, message=message))
+
+    def settle(self, campaign: CampaignRow, message: int, result: Result) -> "asyncio.Future[Result]":
+        """The result as written, with its `seq`. May linger 20 ms for company."""
+        operation = partial(book.settle, campaign=campaign.id, message=message, result=result)
+        return self._writer.submit(operation, patient=True)
+
+
+def _admit(admitter: Admitter, entries: Sequence[Entry], tx: Transaction) -> list[Admitted]:
+    return admitter.admit(tx, entries)

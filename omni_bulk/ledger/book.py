@@ -1,0 +1,581 @@
+"""The ledger's operations: what is written for each step of a recipient's way. SQL lives here and in `schema`.
+
+Functions take an open transaction and never commit; `writer` does. Times are milliseconds since 1970.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+from uuid import uuid4
+
+from omni_bulk.identity import Identities, identity_of_own_ref
+from omni_bulk.ledger.writer import Transaction
+from omni_bulk.model import CampaignRow, Entry, Message, Problem, Result, State, Status
+from omni_bulk.policy import TAKEN, Admission, Admit, Known, admit
+from omni_bulk.results import epoch_ms, from_line, iso, to_line
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What `admit` decided of one entry. `id` is set for messages to send, `result` for what is settled already."""
+
+    entry: Entry
+    do: Admit
+    id: int = 0
+    status: Status | None = None
+    reason: str | None = None
+    result: Result | None = None
+
+
+_CAMPAIGN = (
+    "SELECT id, uuid, account, name, kind, template, template_from, template_version, seq, created_at, completed_at, "
+    "input_digest FROM campaign "
+)
+
+
+# ── accounts and campaigns ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def account_id(db: sqlite3.Connection, client_id: str, origin: str) -> int | None:
+    row = db.execute("SELECT id FROM account WHERE client_id = ? AND origin = ?", (client_id, origin)).fetchone()
+    return row and int(row[0])
+
+
+def make_account(tx: Transaction, client_id: str, origin: str) -> int:
+    tx.db.execute("INSERT OR IGNORE INTO account (client_id, origin) VALUES (?, ?)", (client_id, origin))
+    found = account_id(tx.db, client_id, origin)
+    assert found is not None  # noqa: S101  just inserted
+    return found
+
+
+def find_campaign(db: sqlite3.Connection, account: int | None, name: str) -> CampaignRow | None:
+    row = db.execute(_CAMPAIGN + "WHERE account = ? AND name = ?", (account, name)).fetchone()
+    return row and CampaignRow(*row)
+
+
+def campaign_elsewhere(db: sqlite3.Connection, name: str, client_id: str, origin: str) -> CampaignRow | None:
+    """The campaign of this name under another client id of the same origin, the newest if there are several."""
+    others = "SELECT id FROM account WHERE origin = ? AND client_id <> ?"
+    where = f"WHERE name = ? AND account IN ({others}) ORDER BY created_at DESC LIMIT 1"
+    row = db.execute(_CAMPAIGN + where, (name, origin, client_id)).fetchone()
+    return row and CampaignRow(*row)
+
+
+def make_campaign(tx: Transaction, account: int, name: str, now: int) -> CampaignRow:
+    tx.db.execute(
+        "INSERT INTO campaign (uuid, account, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (str(uuid4()), account, name, now),
+    )
+    found = find_campaign(tx.db, account, name)
+    assert found is not None  # noqa: S101  just inserted
+    return found
+
+
+def take_id(tx: Transaction, campaign: CampaignRow, uuid: str) -> CampaignRow:
+    """Gives a campaign without any line the id that its lost ledger knew it by."""
+    tx.db.execute("UPDATE campaign SET uuid = ? WHERE id = ? AND seq = 0", (uuid, campaign.id))
+    return find_campaign(tx.db, campaign.account, campaign.name) or campaign
+
+
+def move_campaign(tx: Transaction, campaign: int, account: int) -> None:
+    tx.db.execute("UPDATE campaign SET account = ? WHERE id = ?", (account, campaign))
+
+
+def fix_campaign(
+    tx: Transaction, campaign: int, kind: str, template: str | None, from_: str | None, version: int
+) -> None:
+    """What a run sends from now on; `version` grows when the template was changed on purpose."""
+    tx.db.execute(
+        "UPDATE campaign SET kind = ?, template = ?, template_from = ?, template_version = ? WHERE id = ?",
+        (kind, template, from_, version, campaign),
+    )
+
+
+def taken(db: sqlite3.Connection, campaign: int) -> bool:
+    """Whether any message of the campaign was or may have been accepted."""
+    states = (State.ACCEPTED, State.UNKNOWN, State.CLAIMED)
+    sql = "SELECT 1 FROM message WHERE campaign = ? AND state IN (?, ?, ?) LIMIT 1"
+    return db.execute(sql, (campaign, *states)).fetchone() is not None
+
+
+def count_taken(db: sqlite3.Connection, campaign: int) -> int:
+    """Messages that were or may have been accepted."""
+    sql = "SELECT count(*) FROM message WHERE campaign = ? AND state IN (?, ?, ?)"
+    return int(db.execute(sql, (campaign, State.ACCEPTED, State.UNKNOWN, State.CLAIMED)).fetchone()[0])
+
+
+def count_same(db: sqlite3.Connection, campaign: int, entries: Iterable[Entry]) -> int:
+    """How many entries were or may have been accepted exactly as they are now."""
+    sql = "SELECT 1 FROM message WHERE campaign = ? AND identity = ? AND digest = ? AND state IN (?, ?, ?)"
+    states = (State.ACCEPTED, State.UNKNOWN, State.CLAIMED)
+    rows = ((campaign, entry.identity, entry.digest, *states) for entry in entries if entry.digest)
+    return sum(db.execute(sql, row).fetchone() is not None for row in rows)
+
+
+# ── runs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def begin_run(
+    tx: Transaction, campaign: int, *, pid: int, host: str, now: int, options: str, input_digest: bytes | None
+) -> int:
+    """A run starts, on a list with these bytes (None when it has none)."""
+    tx.db.execute("UPDATE campaign SET input_digest = ? WHERE id = ?", (input_digest, campaign))
+    sql = "INSERT INTO run (campaign, pid, host, started_at, options) VALUES (?, ?, ?, ?, ?)"
+    return int(tx.db.execute(sql, (campaign, pid, host, now, options)).lastrowid or 0)
+
+
+def end_run(
+    tx: Transaction, run: int, campaign: int, *, now: int, exit_code: int, whole: bool, complete: bool, sent: bool,
+    summary: str,
+) -> None:  # fmt: skip
+    """`whole`: the list was read to its end; `complete`: and nobody on it is left to try; `sent`: this run posted."""
+    sql = "UPDATE run SET ended_at = ?, exit_code = ?, whole = ?, summary = ? WHERE id = ?"
+    tx.db.execute(sql, (now, exit_code, whole, summary, run))
+    if not complete:
+        tx.db.execute("UPDATE campaign SET completed_at = NULL WHERE id = ?", (campaign,))
+    elif sent:
+        tx.db.execute("UPDATE campaign SET completed_at = ? WHERE id = ?", (now, campaign))
+    else:  # nothing new: it stays complete since it was
+        tx.db.execute("UPDATE campaign SET completed_at = coalesce(completed_at, ?) WHERE id = ?", (now, campaign))
+
+
+def last_run(db: sqlite3.Connection, campaign: int) -> tuple[int, int | None] | None:
+    """When the campaign's last run started and with which code it ended, None when it never ran."""
+    sql = "SELECT started_at, exit_code FROM run WHERE campaign = ? ORDER BY id DESC LIMIT 1"
+    row = db.execute(sql, (campaign,)).fetchone()
+    return row and (int(row[0]), row[1])
+
+
+# ── admission ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_KNOWN = (
+    "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, seq, duplicate_of FROM message "
+    "WHERE campaign = ? AND identity = ?"
+)
+
+
+@dataclass(slots=True)
+class Admitter:
+    """One run's way of admitting rows. `dry` only plans: it looks, remembers in temporary tables, and writes nothing."""
+
+    campaign: CampaignRow
+    identities: Identities
+    run: int
+    dry: bool = False
+    replays: bool = False  # whether results of earlier runs are wanted, one line read for each
+    adopting: bool = False
+
+    def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
+        return [self._admit(tx, entry) for entry in entries]
+
+    def _admit(self, tx: Transaction, entry: Entry) -> Admitted:
+        row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
+        if self.dry:
+            return self._plan(tx, entry, row)
+        if row is None:
+            return self._adopt(tx, entry) or self.first(tx, entry)
+        known = self._known(row)
+        repeats = row[7] == self.run or (known.state in _BINDING and not self._mark_seen(tx, row[0]))
+        decision = admit(entry, known, repeats=repeats)
+        match decision.do:
+            case Admit.REPEAT:
+                return self._repeat(tx, entry, decision, duplicate_of=row[8])
+            case Admit.REPLAY:
+                return self._replay(tx, entry, row[0], known)
+            case _:
+                return self.again(tx, entry, row[0])
+
+    def _known(self, row: Sequence[Any]) -> Known:
+        _, state, reason, digest, number, text, version, *_ = row
+        stale = version != self.campaign.template_version
+        return Known(State(state), reason, digest or b"", number or b"", text or b"", stale=stale)
+
+    def _mark_seen(self, tx: Transaction, message: int) -> bool:
+        sql = (
+            "INSERT INTO seen (id, run) VALUES (?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET run = excluded.run WHERE run <> excluded.run"
+        )
+        return tx.db.execute(sql, (message, self.run)).rowcount == 1
+
+    def first(self, tx: Transaction, entry: Entry) -> Admitted:
+        """A new identity."""
+        made = entry.item
+        if isinstance(made, Message):
+            message = self._insert(tx, entry, State.READY, None)
+            return Admitted(entry, Admit.SEND, message)
+        message = self._insert(tx, entry, State.of(made.status), made.reason)
+        return self._told(tx, entry, message, made.status, made.reason)
+
+    def _adopted(self, tx: Transaction, entry: Entry) -> tuple[str | None] | None:
+        if not self.adopting or not isinstance(entry.item, Message):
+            return None
+        keys = [entry.identity, self.identities.of_number(entry.item.to)]
+        sql = "SELECT msg_key FROM adopted WHERE campaign = ? AND identity IN (?, ?)"
+        row: tuple[str | None] | None = tx.db.execute(sql, (self.campaign.id, *keys)).fetchone()
+        return row
+
+    def _adopt(self, tx: Transaction, entry: Entry) -> Admitted | None:
+        """A row that another tool, or a lost ledger's results, already sent to: accepted without a POST."""
+        found = self._adopted(tx, entry)
+        if found is None:
+            return None
+        message = self._insert(tx, entry, State.READY, None)
+        done = self._told(tx, entry, message, Status.ACCEPTED, "already_sent", msg_key=found[0])
+        return replace(done, do=Admit.REPLAY)
+
+    def again(self, tx: Transaction, entry: Entry, message: int) -> Admitted:
+        """An identity that nothing binds, judged anew."""
+        made = entry.item
+        state = State.READY if isinstance(made, Message) else State.of(made.status)
+        reason = None if isinstance(made, Message) else made.reason
+        tx.db.execute(
+            "UPDATE message SET state = ?, run = ?, row = ?, version = ?, number = ?, from_ = ?, country = ?, "
+            "encoding = ?, segments = ?, warnings = ?, digest = ?, number_digest = ?, text_digest = ?, reason = ?, "
+            "code = NULL, result = NULL WHERE id = ?",
+            (state, self.run, made.row, self.campaign.template_version, *_content(entry), reason, message),
+        )
+        if isinstance(made, Message):
+            return Admitted(entry, Admit.SEND, message)
+        return self._told(tx, entry, message, made.status, made.reason)
+
+    def _replay(self, tx: Transaction, entry: Entry, message: int, known: Known) -> Admitted:
+        if known.state not in _BINDING:
+            tx.db.execute("UPDATE message SET run = ?, row = ? WHERE id = ?", (self.run, entry.item.row, message))
+        result = latest(tx.db, message) if self.replays else None
+        return Admitted(entry, Admit.REPLAY, message, known.state.status, known.reason, result)
+
+    def _repeat(self, tx: Transaction, entry: Entry, decision: Admission, *, duplicate_of: str | None) -> Admitted:
+        sql = (
+            "INSERT INTO repeated VALUES (?, ?, 1) ON CONFLICT (identity, run) DO UPDATE SET times = times + 1 "
+            "RETURNING times"
+        )
+        times = tx.db.execute(sql, (entry.identity, self.run)).fetchone()[0]
+        again = replace(entry, identity=self.identities.of_repeat(entry.identity, times))
+        status, reason = decision.status, decision.reason
+        assert status is not None and reason is not None  # noqa: S101, PT018  every REPEAT of the table has both
+        row = tx.db.execute(_KNOWN, (self.campaign.id, again.identity)).fetchone()
+        if row is not None and row[1] == State.of(status) and row[2] == reason:
+            tx.db.execute("UPDATE message SET run = ?, row = ? WHERE id = ?", (self.run, entry.item.row, row[0]))
+            result = latest(tx.db, row[0]) if self.replays else None
+            return Admitted(entry, Admit.REPLAY, row[0], status, reason, result)
+        if row is None:
+            message = self._insert(tx, again, State.of(status), reason, duplicate_of=duplicate_of)
+        else:
+            message = row[0]
+            sql = "UPDATE message SET state = ?, reason = ?, run = ?, row = ? WHERE id = ?"
+            tx.db.execute(sql, (State.of(status), reason, self.run, entry.item.row, message))
+        return self._told(tx, again, message, status, reason, duplicate_of=duplicate_of)
+
+    def _insert(
+        self, tx: Transaction, entry: Entry, state: State, reason: str | None, duplicate_of: str | None = None
+    ) -> int:
+        ref = None if duplicate_of is not None else entry.ref
+        return int(
+            tx.db.execute(
+                "INSERT INTO message (campaign, identity, ref, duplicate_of, state, run, row, version, number, from_, "
+                "country, encoding, segments, warnings, digest, number_digest, text_digest, reason) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self.campaign.id, entry.identity, ref, duplicate_of, state, self.run, entry.item.row,
+                    self.campaign.template_version, *_content(entry), reason,
+                ),
+            ).lastrowid
+            or 0
+        )  # fmt: skip
+
+    def _told(
+        self, tx: Transaction, entry: Entry, message: int, status: Status, reason: str, *,
+        duplicate_of: str | None = None, msg_key: str | None = None,
+    ) -> Admitted:  # fmt: skip
+        result = replace(
+            result_of(entry, self.campaign), status=status, reason=reason, duplicate_of=duplicate_of, msg_key=msg_key
+        )
+        if duplicate_of is not None:
+            result = replace(result, ref=None)
+        written = settle(tx, self.campaign.id, message, result)
+        do = Admit.RECORD if duplicate_of is None else Admit.REPEAT
+        return Admitted(entry, do, message, status, reason, written)
+
+    def _plan(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None) -> Admitted:
+        sql = "SELECT 0, state, reason, digest, number_digest, text_digest, ? FROM planned WHERE identity = ?"
+        planned = tx.db.execute(sql, (self.campaign.template_version, entry.identity)).fetchone()
+        if planned is not None:
+            decision = admit(entry, self._known(planned), repeats=True)
+            return Admitted(entry, decision.do, 0, decision.status, decision.reason)
+        made = entry.item
+        known = None if row is None else self._known(row)
+        decision = admit(entry, known, repeats=False)
+        state = State.READY if isinstance(made, Message) else State.of(made.status)
+        reason = None if isinstance(made, Message) else made.reason
+        if known is None and self._adopted(tx, entry):
+            decision, known = Admission(Admit.REPLAY), Known(State.ACCEPTED, "already_sent", b"", b"", b"")
+        if decision.do is Admit.REPLAY and known is not None:
+            state, reason = known.state, known.reason
+        tx.db.execute(
+            "INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)",
+            (entry.identity, state, reason, entry.digest, entry.number_digest, entry.text_digest),
+        )
+        if decision.do is Admit.REPEAT:
+            return Admitted(entry, decision.do, 0, decision.status, decision.reason)
+        status = None if state in {State.READY, State.CLAIMED} else state.status
+        return Admitted(entry, decision.do, 0, Status.UNKNOWN if state is State.CLAIMED else status, reason)
+
+
+class Single(Enum):
+    """The fate of a single send."""
+
+    SEND = "send"
+    DONE = "done"  # settled, now or before
+    WAIT = "wait"  # another process is sending it
+    CONFLICT = "conflict"  # the ref was used for something else
+
+
+def admit_single(
+    tx: Transaction, admitter: Admitter, entry: Entry, *, owner: str, alive: Callable[[str], bool]
+) -> tuple[Single, Admitted]:
+    """One message of `Omni.send`, claimed for `owner`: several processes may bring the same ref at the same time.
+
+    `alive` tells whether another owner still runs. What a dead one left claimed is `unknown`, what it left ready is
+    taken over.
+    """
+    sql = "SELECT id, state, owner, number_digest, text_digest FROM message WHERE campaign = ? AND identity = ?"
+    row = tx.db.execute(sql, (admitter.campaign.id, entry.identity)).fetchone()
+    if row is None:
+        admitted = admitter.first(tx, entry)
+        return _owned(tx, admitted, owner)
+    message, state, holder, number, text = row
+    busy = state in {State.READY, State.CLAIMED} and holder not in {None, owner} and alive(holder)
+    other = isinstance(entry.item, Problem) or number != entry.number_digest or text != entry.text_digest
+    if other and (busy or state in TAKEN):
+        return Single.CONFLICT, Admitted(entry, Admit.REPEAT, message)
+    if busy:
+        return Single.WAIT, Admitted(entry, Admit.REPLAY, message)
+    if state == State.CLAIMED:
+        recover(tx, admitter.campaign, owned_by=holder)
+        state = State.UNKNOWN
+    if state in {State.ACCEPTED, State.UNKNOWN} or (state == State.REJECTED and not other):
+        done = State(state).status
+        return Single.DONE, Admitted(entry, Admit.REPLAY, message, done, None, latest(tx.db, message))
+    return _owned(tx, admitter.again(tx, entry, message), owner)
+
+
+def _owned(tx: Transaction, admitted: Admitted, owner: str) -> tuple[Single, Admitted]:
+    if admitted.result is not None:
+        return Single.DONE, admitted
+    tx.db.execute("UPDATE message SET owner = ? WHERE id = ?", (owner, admitted.id))
+    return Single.SEND, admitted
+
+
+_BINDING = frozenset({State.ACCEPTED, State.UNKNOWN, State.REJECTED, State.CLAIMED})
+
+
+def _content(entry: Entry) -> tuple[object, ...]:
+    made = entry.item
+    composed: tuple[object, ...] = (None, None, None)
+    if isinstance(made, Message):
+        composed = (made.encoding, made.segments, "\n".join(made.warnings) or None)
+    digests = (entry.digest, entry.number_digest, entry.text_digest)
+    return (made.to, made.from_, made.country, *composed, *digests)
+
+
+def result_of(entry: Entry, campaign: CampaignRow) -> Result:
+    """The result of an entry as far as it is known before sending; status and outcome are filled in by the caller."""
+    made = entry.item
+    return Result(
+        seq=0,
+        campaign_id=campaign.uuid,
+        campaign=campaign.name,
+        status=Status.FAILED if isinstance(made, Message) else made.status,
+        ref=entry.ref,
+        to=made.to,
+        from_=made.from_,
+        country=made.country,
+        encoding=made.encoding if isinstance(made, Message) else None,
+        segments=made.segments if isinstance(made, Message) else None,
+        row=made.row,
+        warnings=made.warnings if isinstance(made, Message) else (),
+    )
+
+
+# ── the life of a message ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def claim(tx: Transaction, messages: Sequence[int], now: int) -> None:
+    """From here on these messages may be posted. Fails if one of them is not ready: that would be a second SMS."""
+    sql = "UPDATE message SET state = 1, claimed_at = ? WHERE id = ? AND state = 0"
+    for message in messages:
+        if tx.db.execute(sql, (now, message)).rowcount != 1:
+            raise AssertionError("a message that is not ready was about to be claimed")
+
+
+def release(tx: Transaction, message: int, attempts: int) -> None:
+    """The attempt is proven not accepted, or was never made: the message is ready again."""
+    tx.db.execute("UPDATE message SET state = 0, attempts = ? WHERE id = ? AND state = 1", (attempts, message))
+
+
+def take_back(tx: Transaction, message: int) -> None:
+    """Like `release`, by somebody who does not know the attempts."""
+    tx.db.execute("UPDATE message SET state = 0 WHERE id = ? AND state = 1", (message,))
+
+
+def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Result:
+    """The final record, with the next `seq` of the campaign. Gives the result as written."""
+    sql = "UPDATE campaign SET seq = seq + 1 WHERE id = ? RETURNING seq"
+    seq = int(tx.db.execute(sql, (campaign,)).fetchone()[0])
+    written = replace(result, seq=seq)
+    line = to_line(written)
+    tx.db.execute(
+        "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ? WHERE id = ?",
+        (
+            State.of(result.status), result.attempts, seq, result.msg_key, result.code, result.result, result.reason,
+            message,
+        ),
+    )  # fmt: skip
+    tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign, seq, message, line))
+    tx.lines.append((campaign, written, line))
+    return written
+
+
+def recover(tx: Transaction, campaign: CampaignRow, *, owned_by: str | None = None) -> list[Result]:
+    """Claims without a result, left by a run that died: nobody knows whether those messages left, so `unknown`."""
+    sql = (
+        "SELECT id, ref, number, from_, country, encoding, segments, row, attempts, claimed_at, warnings FROM message "
+        "WHERE campaign = ? AND state = 1 AND owner IS ? ORDER BY claimed_at, id"
+    )
+    settled = []
+    for row in tx.db.execute(sql, (campaign.id, owned_by)).fetchall():
+        message, ref, number, from_, country, encoding, segments, line, attempts, claimed_at, warnings = row
+        result = Result(
+            seq=0, campaign_id=campaign.uuid, campaign=campaign.name, status=Status.UNKNOWN, ref=ref, to=number,
+            from_=from_, country=country, encoding=encoding, segments=segments, row=line, attempts=attempts + 1,
+            sent_at=iso(claimed_at), reason="interrupted", warnings=tuple(warnings.split("\n")) if warnings else (),
+        )  # fmt: skip
+        settled.append(settle(tx, campaign.id, message, result))
+    return settled
+
+
+# ── reading back ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def latest(db: sqlite3.Connection, message: int) -> Result | None:
+    """The last line about a message."""
+    sql = "SELECT line.json FROM message JOIN line USING (campaign, seq) WHERE message.id = ?"
+    row = db.execute(sql, (message,)).fetchone()
+    return None if row is None else replace(from_line(row[0]), replayed=True)
+
+
+def lines(db: sqlite3.Connection, campaign: int, after: int, upto: int | None = None) -> Iterator[bytes]:
+    """The lines of the results file with `seq` over `after`, in order, byte for byte."""
+    sql = "SELECT json FROM line WHERE campaign = ? AND seq > ? AND seq <= ? ORDER BY seq"
+    for (line,) in db.execute(sql, (campaign, after, 1 << 62 if upto is None else upto)):
+        yield bytes(line)
+
+
+# ── adopting what was sent without this ledger ────────────────────────────────────────────────────────────────────
+
+
+def restore(tx: Transaction, campaign: CampaignRow, identities: Identities, results: Iterable[Result]) -> int:
+    """Takes a results file of this campaign back into a ledger that lost it, line by line. Gives the number of lines."""
+    count = 0
+    for result in results:
+        identity = _identity_of_line(identities, result)
+        sql = (
+            "INSERT INTO message (campaign, identity, ref, duplicate_of, state, run, row, number, from_, country, "
+            "encoding, segments, attempts, claimed_at, seq, msg_key, code, result, reason) "
+            "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (campaign, identity) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, "
+            "seq = excluded.seq, msg_key = excluded.msg_key, code = excluded.code, result = excluded.result, "
+            "reason = excluded.reason RETURNING id"
+        )
+        values = (
+            campaign.id, identity, result.ref, result.duplicate_of, State.of(result.status), result.row, result.to,
+            result.from_, result.country, result.encoding, result.segments, result.attempts, epoch_ms(result.sent_at),
+            result.seq, result.msg_key, result.code, result.result, result.reason,
+        )  # fmt: skip
+        message = tx.db.execute(sql, values).fetchone()[0]
+        tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign.id, result.seq, message, to_line(result)))
+        tx.db.execute("UPDATE campaign SET seq = ? WHERE id = ?", (result.seq, campaign.id))
+        count += 1
+    return count
+
+
+def _identity_of_line(identities: Identities, result: Result) -> bytes:
+    """A restored line's identity under the new key. Its own ref under the lost key is kept as the ref on the wire."""
+    if result.ref is None:
+        return identities.of_repeat(str(result.duplicate_of).encode(), result.seq)
+    if identity_of_own_ref(result.ref) is None:
+        return identities.of_ref(result.ref)
+    return identities.of_number(result.to or result.ref)
+
+
+def adopt(tx: Transaction, campaign: int, keys: Iterable[tuple[bytes, str | None]]) -> int:
+    """Marks identities as sent elsewhere: (identity, msgKey or None). Gives the number of new ones."""
+    sql = "INSERT OR IGNORE INTO adopted VALUES (?, ?, ?)"
+    return sum(tx.db.execute(sql, (campaign, identity, msg_key)).rowcount for identity, msg_key in keys)
+
+
+def adopting(db: sqlite3.Connection, campaign: int) -> bool:
+    return db.execute("SELECT 1 FROM adopted WHERE campaign = ? LIMIT 1", (campaign,)).fetchone() is not None
+
+
+# ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """All campaigns, newest last: name, recipients, accepted, created, completed, origin."""
+    sql = (
+        "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "
+        "coalesce(sum(message.state = ?), 0) FROM campaign JOIN account ON account.id = campaign.account "
+        "LEFT JOIN message ON message.campaign = campaign.id AND message.duplicate_of IS NULL "
+        "GROUP BY campaign.id ORDER BY created_at, campaign.id"
+    )
+    return [
+        {
+            "campaign": name, "origin": origin, "created": iso(created), "completed": iso(completed),
+            "recipients": recipients, "accepted": accepted,
+        }
+        for name, origin, created, completed, recipients, accepted in db.execute(sql, (State.ACCEPTED,))
+    ]  # fmt: skip
+
+
+def campaigns_named(db: sqlite3.Connection, name: str) -> list[CampaignRow]:
+    """The campaigns of this name under any account, the newest first."""
+    return [CampaignRow(*row) for row in db.execute(_CAMPAIGN + "WHERE name = ? ORDER BY created_at DESC", (name,))]
+
+
+def standing(db: sqlite3.Connection, campaign: CampaignRow) -> dict[str, Any]:
+    """How a campaign stands: recipients by state, reason and country.
+
+    What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected
+    since is not a problem any more.
+    """
+    sql = (
+        "SELECT state, reason, country, count(*), coalesce(sum(segments), 0) FROM message WHERE campaign = ? AND "
+        "(state NOT IN (?, ?, ?) OR run = (SELECT max(id) FROM run WHERE campaign = ?)) GROUP BY state, reason, country"
+    )
+    states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
+    reasons: dict[str, int] = {}
+    countries: dict[str, dict[str, Any]] = {}
+    values = (campaign.id, State.FAILED, State.INVALID, State.SKIPPED, campaign.id)
+    for state, reason, country, number, segments in db.execute(sql, values):
+        states[_STATE_NAMES[State(state)]] += number
+        if reason is not None:
+            reasons[reason] = reasons.get(reason, 0) + number
+        if country is not None and state in _SENT:
+            one = countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
+            one["messages"] += number
+            one["segments"] += segments
+    last = last_run(db, campaign.id)
+    return {
+        "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(states.values()), "states": states,
+        "reasons": reasons, "segments": sum(one["segments"] for one in countries.values()), "countries": countries,
+        "cost": None, "currency": None, "seconds": 0.0, "created": iso(campaign.created_at),
+        "completed": iso(campaign.completed_at), "lastRun": None if last is None else iso(last[0]),
+        "lastExit": None if last is None else last[1],
+    }  # fmt: skip
+
+
+_STATE_NAMES = {State.READY: "ready", State.CLAIMED: "inDoubt"} | {State.of(status): str(status) for status in Status}
+_SENT = frozenset({State.READY, State.CLAIMED, State.ACCEPTED, State.UNKNOWN})

@@ -1,0 +1,204 @@
+"""The values that travel through the house. Nothing here does anything; everything else speaks in these words.
+
+A `Recipient` is a row as written. `rules.compose` makes a `Message` of it, or a `Problem`. The ledger admits an
+`Entry`; a worker turns a message's attempts into `Verdict`s and the last of them into a `Result`.
+
+Numbers and texts are kept out of every ``repr``, so that no log line or traceback can show them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, StrEnum
+from typing import Literal
+
+Encoding = Literal["GSM-7", "UCS-2"]
+
+
+class Status(StrEnum):
+    """The final state of a recipient. `accepted` is not `delivered`: that is known only from reports."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    INVALID = "invalid"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One row of the input, as written.
+
+    `to` is the number in any usual writing; `row` the line of the input on which the row begins (the header is 1);
+    `ref` the caller's own key, at most 190 characters; `text` overrides the template; `from_` overrides its `from`;
+    `fields` are all columns of the row, by the name in the header. `problem` is set by a reader for a row that could
+    not be read whole: such a row becomes `invalid` without touching its neighbours.
+    """
+
+    to: str = field(repr=False)
+    row: int = 0
+    ref: str | None = None
+    text: str | None = field(default=None, repr=False)
+    from_: str | None = field(default=None, repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one phone gets. `to` is E.164 with the plus, `country` its ISO 3166 code, `segments` the billed parts."""
+
+    to: str = field(repr=False)
+    from_: str = field(repr=False)
+    text: str = field(repr=False)
+    country: str
+    encoding: Encoding
+    segments: int
+    row: int = 0
+    ref: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a row is not sent. `reason` is a slug of ours (``invalid_number``, ``missing_field`` …).
+
+    `identity` is what stands for the number when it could not be read: the cell as written. `detail` is a clause for
+    people that names columns and flags, never a number or a text.
+    """
+
+    status: Literal[Status.INVALID, Status.SKIPPED]
+    reason: str
+    detail: str = ""
+    row: int = 0
+    ref: str | None = None
+    to: str | None = field(default=None, repr=False)
+    from_: str | None = field(default=None, repr=False)
+    country: str | None = None
+    identity: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The final record of sending to one recipient; a line of the results file.
+
+    `seq` counts the lines of the campaign from 1 without gaps; `ref` is the key sent on the wire, None for a row that
+    repeats another (`duplicate_of` then names that ref). `sent_at` is ISO 8601 with offset, `latency_ms` the duration
+    of the last POST in milliseconds, `attempts` the POSTs whose bytes may have left. `replayed` marks a result that was
+    recorded before this call.
+    """
+
+    seq: int
+    campaign_id: str
+    campaign: str
+    status: Status
+    ref: str | None = None
+    msg_key: str | None = None
+    code: str | None = None
+    result: str | None = None
+    reason: str | None = None
+    to: str | None = field(default=None, repr=False)
+    from_: str | None = field(default=None, repr=False)
+    country: str | None = None
+    encoding: str | None = None
+    segments: int | None = None
+    row: int | None = None
+    attempts: int = 0
+    sent_at: str | None = None
+    latency_ms: int | None = None
+    warnings: tuple[str, ...] = ()
+    duplicate_of: str | None = None
+    replayed: bool = False
+
+
+class Kind(Enum):
+    """What one attempt proves. The table of the README has one row for each."""
+
+    ACCEPTED = "accepted"  # A000: taken
+    TOKEN = "token"  # noqa: S105 - the codes about tokens: not taken; the token is old or bad
+    THROTTLED = "throttled"  # A020, HTTP 429: not taken; everyone slows down
+    ACCOUNT = "account"  # not taken, and the next message would fare the same
+    FROM = "from"  # A325, A327: not taken; this originating number is unusable
+    BARE_REFUSAL = "bare_refusal"  # 401, 403, 404, 405 without an OMNI body: not taken
+    REFUSED = "refused"  # any other known refusal: not taken, and asking again is useless
+    NOT_SENT = "not_sent"  # no byte of the request was written
+    UNKNOWN = "unknown"  # anything else: it may have been taken
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The classified outcome of one attempt.
+
+    `code` and `result` are the API's, `reason` a slug of ours for what went wrong below or beside the API.
+    `retry_after` is in seconds, already read from either form of the header. `omni` says whether an OMNI body came.
+    """
+
+    kind: Kind
+    code: str | None = None
+    result: str | None = None
+    msg_key: str | None = None
+    reason: str | None = None
+    retry_after: float | None = None
+    omni: bool = False
+
+
+class Evidence(Enum):
+    """What is known of the bytes of one request when it failed."""
+
+    NOTHING_WRITTEN = "nothing_written"
+    MAY_HAVE_LEFT = "may_have_left"
+
+
+class State(IntEnum):
+    """Where a message stands in the ledger. The last six are the `Status` of a result."""
+
+    READY = 0  # admitted, or released after a proof that it was not accepted
+    CLAIMED = 1  # may be posted from here on; in doubt while no result is recorded
+    ACCEPTED = 2
+    REJECTED = 3
+    FAILED = 4
+    UNKNOWN = 5
+    INVALID = 6
+    SKIPPED = 7
+
+    @property
+    def status(self) -> Status:
+        return Status[self.name]
+
+    @classmethod
+    def of(cls, status: Status) -> "State":
+        return cls[status.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row on its way into the ledger: what it is, and the keys by which the ledger knows it again.
+
+    `identity` (16 bytes) and the digests (8 bytes each) are keyed with the ledger's own key. `number_digest` covers
+    the number, `text_digest` the rendered text, `digest` number, text and from together.
+    """
+
+    identity: bytes
+    ref: str
+    item: Message | Problem
+    digest: bytes = b""
+    number_digest: bytes = b""
+    text_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign as the ledger knows it. `id` is the ledger's, `uuid` the one in the results."""
+
+    id: int
+    uuid: str
+    account: int
+    name: str
+    kind: str | None = None
+    template: str | None = None
+    template_from: str | None = None
+    template_version: int = 0
+    seq: int = 0
+    created_at: int = 0
+    completed_at: int | None = None
+    input_digest: bytes | None = None

@@ -1,0 +1,90 @@
+"""A `Result` and its line in the results file, both ways."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import orjson
+
+from omni_bulk.model import Result, Status
+
+# The API's own timestamps carry +09:00, so results and reports can be read side by side; Korea has no summer time.
+KST = timezone(timedelta(hours=9))
+
+
+def iso(epoch_ms: int | None) -> str | None:
+    """Milliseconds since 1970 as ISO 8601 with milliseconds and +09:00."""
+    if epoch_ms is None:
+        return None
+    return datetime.fromtimestamp(epoch_ms / 1000, KST).isoformat(timespec="milliseconds")
+
+
+def epoch_ms(text: str | None) -> int | None:
+    """The way back from `iso`; None for what is no timestamp."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def to_line(result: Result) -> bytes:
+    """One JSON object and a newline, UTF-8. `warnings` and `duplicateOf` are written only when there are any."""
+    line: dict[str, object] = {
+        "seq": result.seq,
+        "campaignId": result.campaign_id,
+        "ref": result.ref,
+        "msgKey": result.msg_key,
+        "status": result.status,
+        "code": result.code,
+        "result": result.result,
+        "reason": result.reason,
+        "to": result.to,
+        "from": result.from_,
+        "country": result.country,
+        "encoding": result.encoding,
+        "segments": result.segments,
+        "row": result.row,
+        "campaign": result.campaign,
+        "attempts": result.attempts,
+        "sentAt": result.sent_at,
+        "latencyMs": result.latency_ms,
+    }
+    if result.warnings:
+        line["warnings"] = result.warnings
+    if result.duplicate_of is not None:
+        line["duplicateOf"] = result.duplicate_of
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def from_line(line: bytes) -> Result:
+    """Reads a line of `to_line`; unknown keys are passed over. Raises ValueError for anything else."""
+    read = orjson.loads(line)
+    if (
+        not isinstance(read, dict)
+        or not isinstance(read.get("seq"), int)
+        or not isinstance(read.get("campaignId"), str)
+    ):
+        raise ValueError("not a line of a results file")  # noqa: TRY004  one error for whatever is wrong with a line
+    return Result(
+        seq=read["seq"],
+        campaign_id=read["campaignId"],
+        campaign=read.get("campaign") or "",
+        status=Status(str(read.get("status"))),
+        ref=read.get("ref"),
+        msg_key=read.get("msgKey"),
+        code=read.get("code"),
+        result=read.get("result"),
+        reason=read.get("reason"),
+        to=read.get("to"),
+        from_=read.get("from"),
+        country=read.get("country"),
+        encoding=read.get("encoding"),
+        segments=read.get("segments"),
+        row=read.get("row"),
+        attempts=read.get("attempts") or 0,
+        sent_at=read.get("sentAt"),
+        latency_ms=read.get("latencyMs"),
+        warnings=tuple(read.get("warnings") or ()),
+        duplicate_of=read.get("duplicateOf"),
+    )

@@ -1,0 +1,224 @@
+"""One pass over one list: a producer admits rows in blocks, worker tasks send them, a stop drains what is in flight."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from omni_bulk.account import Account
+from omni_bulk.errors import Refused, Stopped
+from omni_bulk.feed import Blocks
+from omni_bulk.identity import Identities
+from omni_bulk.ledger import Admitted, Admitter, book
+from omni_bulk.model import CampaignRow, Entry, Message, Problem, Recipient, Result, Status
+from omni_bulk.naming import kind_refusal
+from omni_bulk.policy import Admit, too_many_other_texts
+from omni_bulk.rules import Composition, compose
+from omni_bulk.stats import Tally
+from omni_bulk.worker import Job
+
+QUEUE_MAX = 400  # messages composed and admitted ahead of the workers
+logger = logging.getLogger("omni_bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a run ends before its list does. `limit` counts messages, `deadline` is in seconds from the start."""
+
+    limit: int | None = None
+    deadline: float | None = None
+
+
+def composed(rows: list[Recipient], composition: Composition, identities: Identities) -> list[Entry]:
+    """A block of rows as the ledger takes them. Pure; runs in a thread."""
+    return [identities.entry(compose(row, composition)) for row in rows]
+
+
+def count(tally: Tally, admitted: Admitted) -> None:
+    """One admitted row in the counts, the same for a plan and for a run."""
+    made = admitted.entry.item
+    if admitted.do is Admit.SEND and isinstance(made, Message):
+        tally.message(made.country, made.segments)
+    elif admitted.status is not None:
+        detail = made.detail if isinstance(made, Problem) else ""
+        again = admitted.do is Admit.REPLAY
+        tally.judged(admitted.status, admitted.reason, again=again, row=made.row, detail=detail)
+
+
+def other_text_refusal(tally: Tally, name: str) -> Refused | None:
+    """Over 1 % of the list already got another text: likely the wrong file or template."""
+    if not too_many_other_texts(tally.other_texts, tally.read, whole=tally.whole):
+        return None
+    return Refused(
+        f"{tally.other_texts} of {tally.read} recipients of campaign {name!r} already got another text. "
+        "If this is another list, give --campaign NEW; if the texts changed on purpose, give --changed-text"
+    )
+
+
+class Run:
+    """Owns the tasks of one pass. `deliver` gets every result in the order of its recording; it must not block."""
+
+    def __init__(
+        self,
+        account: Account,
+        campaign: CampaignRow,
+        admitter: Admitter,
+        composition: Composition,
+        *,
+        limits: Limits,
+        deliver: Callable[[Result], None] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.stopped: Stopped | None = None
+        self.error: BaseException | None = None
+        self._account = account
+        self._campaign = campaign
+        self._admitter = admitter
+        self._composition = composition
+        self._limits = limits
+        self._deliver = deliver
+        self._queue: asyncio.Queue[Job | None] = asyncio.Queue(QUEUE_MAX)
+        self._tasks: dict[asyncio.Task[None], Job | None] = {}
+        self._producer: asyncio.Task[None] | None = None
+        self._reading = False
+        self._draining = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._sends = 0
+
+    async def go(self, blocks: Blocks) -> None:
+        """Runs to the end of the list, or until stopped. Errors are kept in `error` until everything is recorded."""
+        loop = asyncio.get_running_loop()
+        if self._limits.deadline is not None:
+            late = Stopped("the deadline is over, recipients are left", reason="deadline", exit_code=6)
+            self._timers.append(loop.call_later(self._limits.deadline, self.stop, late))
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._producer = group.create_task(self._produce(blocks), name="omni-bulk-producer")
+                for _ in range(self._account.workers):
+                    self._tasks[group.create_task(self._work(), name="omni-bulk-worker")] = None
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+
+    def stop(self, stopped: Stopped) -> None:
+        """Takes nothing new, lets what is claimed end, and gives up waiting for it after the drain time."""
+        if self._draining:
+            return
+        self.stopped = stopped
+        self._drain()
+
+    def fail(self, error: BaseException) -> None:
+        """A bug, or trouble with the ledger or the caller's list: drain, then raise it."""
+        if self.error is None:
+            self.error = error
+        self._drain()
+
+    def cancel(self) -> None:
+        """Ends now; what may have left is recorded as `unknown`."""
+        self._drain()
+        for task in self._tasks:
+            task.cancel()
+
+    def _drain(self) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        if self._producer is not None and self._reading:
+            self._producer.cancel()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+        for task, job in self._tasks.items():
+            if job is not None and not job.busy:
+                task.cancel()
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_later(self._account.drain, self.cancel))
+
+    # ── the producer ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _produce(self, blocks: Blocks) -> None:
+        try:
+            async with aclosing(blocks) as reading:
+                await self._read(reading)
+        except asyncio.CancelledError:
+            if not self._draining:
+                raise
+        except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
+            self.fail(error)
+        if not self._draining:
+            await self._queue.put(None)
+
+    async def _read(self, blocks: Blocks) -> None:
+        while not self._draining:
+            self._reading = True
+            try:
+                rows, last = await anext(blocks, ([], True))
+            finally:
+                self._reading = False
+            self._check_kind(rows)
+            entries = await asyncio.to_thread(composed, rows, self._composition, self._admitter.identities)
+            admitted = await self._account.ledger.admit(self._admitter, entries)
+            self.tally.whole = last
+            for one in admitted:
+                count(self.tally, one)
+                if self._deliver is not None and one.result is not None:
+                    self._deliver(one.result)
+            if refusal := other_text_refusal(self.tally, self._campaign.name):
+                raise refusal
+            for one in admitted:
+                if one.do is Admit.SEND and not await self._send(one):
+                    return
+            if last:
+                return
+
+    def _check_kind(self, rows: list[Recipient]) -> None:
+        """Rows of a list that knows its recipients by number must not bring refs of their own half-way."""
+        if self._campaign.kind == "number" and any(row.ref is not None for row in rows):
+            refusal = kind_refusal(self._campaign, "ref")
+            raise Refused(refusal or "a ref appeared in a list that had none")
+
+    async def _send(self, admitted: Admitted) -> bool:
+        """Hands one message to the workers; False when no more may be."""
+        if self._draining:
+            return False
+        if self._limits.limit is not None and self._sends >= self._limits.limit:
+            # Not a drain: what was handed over before is still sent.
+            self.stopped = Stopped("the limit is reached, recipients are left", reason="limit", exit_code=6)
+            return False
+        self._sends += 1
+        message = admitted.entry.item
+        assert isinstance(message, Message)  # noqa: S101  only messages are admitted for sending
+        own = self._composition.from_ or (self._composition.template and self._composition.template.from_)
+        draft = book.result_of(admitted.entry, self._campaign)
+        await self._queue.put(Job(admitted.id, message, draft, self._campaign, shared_from=message.from_ == own))
+        return True
+
+    # ── the workers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _work(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None  # noqa: S101  runs as a task
+        while (job := await self._queue.get()) is not None and not self._draining:
+            self._tasks[me] = job
+            try:
+                result = await self._account.worker.deliver(job)
+            except Stopped as stopped:
+                self.stop(stopped)
+            except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
+                self.fail(error)
+            else:
+                self._settled(result)
+                if job.stop is not None:
+                    self.stop(job.stop)
+            finally:
+                self._tasks[me] = None
+        self._queue.put_nowait(None)  # for the next worker
+
+    def _settled(self, result: Result) -> None:
+        self.tally.settled(result)
+        if result.status is not Status.ACCEPTED:
+            extra = {"event": "not_accepted", "ref": result.ref, "row": result.row, "code": result.code}
+            logger.debug("%s: %s", result.status, result.code or result.reason, extra=extra)
+        if self._deliver is not None:
+            self._deliver(result)

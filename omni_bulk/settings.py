@@ -1,0 +1,289 @@
+"""What a run needs to know before it starts: argument (flag) > environment > ``omni-bulk.toml`` > default.
+
+Every problem found is reported at once, in one `SettingsError`, one sentence each, before anything is sent. A secret
+never leaves this module in clear by accident: it is masked in ``repr``, absent from every message and every traceback,
+and a `Settings` cannot be pickled.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, SupportsIndex, Unpack
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from omni_bulk.errors import SettingsError
+from omni_bulk.layers import CREDENTIALS, Environment, Faulty, Given, Toml, covered, named, unknown
+
+BASE_URL_DEFAULT = "https://omni.ibapi.kr"
+RATE_DEFAULT = 200.0  # messages a second
+RATE_MAX = 10_000.0  # messages a second
+WORKERS_DEFAULT = 64  # requests in flight
+WORKERS_MAX = 1_000  # requests in flight
+TIMEOUT_DEFAULT = 30.0  # seconds for one whole attempt
+TIMEOUT_MAX = 600.0  # seconds
+DRAIN_DEFAULT = 20.0  # seconds to finish what is in flight
+DRAIN_MAX = 3_600.0  # seconds
+TEXT_MAX_DEFAULT = 2_000  # characters; the API's limit for `text`
+TEXT_MAX_MAX = 10_000  # characters; room for a later API, far below a mistyped number
+TZ_DEFAULT = "Asia/Seoul"
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f\\]")  # urlsplit drops some of these without a word
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# The rest of the sentence for a value that does not fit, by field. What is in _QUOTED is no secret: it is shown.
+_MUST_BE: Mapping[str, str] = {
+    "client_id": "must be text on one line, and not empty",
+    "client_password": "must be text on one line, and not empty",
+    "base_url": f"must be a URL such as {BASE_URL_DEFAULT}",
+    "ledger": "must be the path of a file",
+    "rate": f"must be above 0 and at most {RATE_MAX:,.0f} messages a second",
+    "workers": f"must be a whole number from 1 to {WORKERS_MAX:,}",
+    "proxy": "must be an http or https URL such as http://proxy.example:8080",
+    "ca_file": "must be the path of a file",
+    "timeout": f"must be above 0 and at most {TIMEOUT_MAX:,.0f} seconds",
+    "drain": f"must be from 0 to {DRAIN_MAX:,.0f} seconds",
+    "from_": "must be text in quotes and not empty (as a number it would lose a leading zero)",
+    "region": "must be a country's two letters such as KR",
+    "numbers": "must be `international` or `national`",
+    "countries": "must be countries' two letters such as KR,JP",
+    "tz": f"must be a time zone such as {TZ_DEFAULT}",
+    "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
+}
+_QUOTED = frozenset({"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"})
+
+
+Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern="^[A-Za-z]{2}$")]
+
+
+class _SentenceError(ValueError):
+    """A validator's finding, already in whole sentences, one a line."""
+
+
+def default_ledger() -> Path:
+    """The one ledger of this user: ``ledger.db`` in the state directory of the system (``XDG_STATE_HOME`` and kin)."""
+    from platformdirs import user_state_dir  # noqa: PLC0415  only when no ledger was named
+
+    return Path(user_state_dir("omni-bulk", appauthor=False)) / "ledger.db"
+
+
+class Settings(BaseSettings):
+    """The settings of an account and its runs. Raises `SettingsError` with every problem; reads files, sends nothing.
+
+    Order: argument > environment > ``omni-bulk.toml`` (`config`, else in the current directory) > default. An empty
+    environment variable counts as unset, a relative path in the TOML is relative to the TOML.
+
+    `client_id`, `client_password`: ``OMNI_CLIENT_ID``, ``OMNI_CLIENT_PASSWORD``, or either with ``_FILE``; None when
+    missing, see `require_credentials`. `base_url`: https, or http for loopback; see `origin`. `ledger`: where claims
+    and results are kept; see `ledger_named`. `rate`: the highest pace in messages a second. `workers`: requests in
+    flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
+    authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
+    interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
+    when it is told nothing else. `config` is the TOML that was read, None when there was none.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    config: Path | None = None
+    client_id: str | None = None
+    client_password: SecretStr | None = None
+    base_url: str = BASE_URL_DEFAULT
+    ledger: Path = Field(default_factory=default_ledger)
+    rate: float = Field(RATE_DEFAULT, gt=0, le=RATE_MAX)
+    workers: int = Field(WORKERS_DEFAULT, ge=1, le=WORKERS_MAX)
+    proxy: SecretStr | None = None
+    ca_file: Path | None = None
+    timeout: float = Field(TIMEOUT_DEFAULT, gt=0, le=TIMEOUT_MAX)
+    drain: float = Field(DRAIN_DEFAULT, ge=0, le=DRAIN_MAX)
+    from_: str | None = None
+    region: Country | None = None
+    numbers: Literal["international", "national"] | None = None
+    countries: tuple[Country, ...] | None = Field(None, min_length=1)
+    tz: str = TZ_DEFAULT
+    text_max: int = Field(TEXT_MAX_DEFAULT, ge=1, le=TEXT_MAX_MAX)
+
+    def __init__(self, **given: Unpack[Given]) -> None:
+        values = covered({name: value for name, value in given.items() if value is not None})
+        del given  # no frame of a traceback may hold a secret in clear
+        problems: tuple[str, ...] = ()
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems = tuple(_sentences(error))
+        if problems:  # raised out here, so that pydantic's error, which holds the values, is not chained
+            raise SettingsError(problems)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Our layers, highest first; pydantic-settings merges them and adds the defaults."""
+        del env_settings, dotenv_settings, file_secret_settings
+        config = init_settings().pop("config", None)
+        toml_keys = {name.strip("_") for name in _MUST_BE}
+        return init_settings, Environment(settings_cls), Toml(settings_cls, config, toml_keys)
+
+    @property
+    def origin(self) -> str:
+        """`base_url` in one spelling: lower-case scheme and host, no default port, path without a final slash."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{_host_and_port(parts)}{parts.path.rstrip('/')}"
+
+    @property
+    def ledger_named(self) -> bool:
+        """Whether somebody named the ledger. One that was not named is never created without a terminal."""
+        return "ledger" in self.model_fields_set
+
+    @property
+    def proxy_shown(self) -> str | None:
+        """The proxy for people: without the credentials it may hold."""
+        if self.proxy is None:
+            return None
+        parts = urlsplit(self.proxy.get_secret_value())
+        return f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{_host_and_port(parts)}"
+
+    def require_credentials(self) -> tuple[str, SecretStr]:
+        """Client id and password. Raises `SettingsError` naming what is missing; not needed with ``--sandbox``."""
+        if self.client_id is not None and self.client_password is not None:
+            return self.client_id, self.client_password
+        missing = [name.upper() for name in CREDENTIALS if getattr(self, name) is None]
+        raise SettingsError(
+            [f"OMNI_{name} is not set: set it, or set OMNI_{name}_FILE to the path of a file." for name in missing]
+        )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            if name == "client_id" and value is not None:
+                yield name, f"{value[:3]}…"
+            else:
+                yield name, self.proxy_shown if name == "proxy" else value
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise TypeError("Settings hold secrets and cannot be pickled: build them again where they are needed")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _usable(cls, value: Any) -> Any:
+        if isinstance(value, Faulty):
+            raise _SentenceError("\n".join(value.sentences))
+        text = _plain(value)
+        if isinstance(text, bool) or (isinstance(text, str) and not text.strip()):
+            raise ValueError  # True would pass for 1, and nothing here may be blank
+        return value
+
+    @field_validator("client_id", "client_password")
+    @classmethod
+    def _one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        if _CONTROL.search(_plain(value) or ""):  # both go into a header
+            raise ValueError
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_base_url(cls, value: str) -> str:
+        parts = _web_address(value)
+        clause = None
+        if "@" in parts.netloc:
+            clause = "must not hold a user name or password"
+        elif "?" in value or "#" in value:
+            clause = "must not have a query or a fragment"
+        elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            clause = "must begin with https:// (http is for this machine alone: 127.0.0.1, ::1, localhost)"
+        if clause:
+            raise _SentenceError(f"{named('base_url')} {clause}.")
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _http_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = _web_address(_plain(value) or "http://unset")
+        if parts.path not in {"", "/"} or parts.query or parts.fragment:
+            raise ValueError
+        return value
+
+    @field_validator("ledger")
+    @classmethod
+    def _ledger_file(cls, value: Path) -> Path:
+        try:
+            path = value.expanduser().absolute()
+        except RuntimeError as error:  # the home of "~nobody"; pydantic lets only ValueError pass
+            raise ValueError from error
+        if path.is_dir():
+            raise _SentenceError(f"{named('ledger')} is a directory: {path}.")
+        return path
+
+    @field_validator("ca_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        try:
+            if value is not None:
+                value.open("rb").close()
+        except OSError as error:
+            raise _SentenceError(f"{named('ca_file')} cannot be read: {value}: {error.strerror}.") from error
+        return value
+
+    @field_validator("countries", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("tz")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, OSError) as error:  # no such zone; "Asia" is a directory of the zone database
+            raise ValueError from error
+        return value
+
+
+def _plain(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    """Every problem pydantic found, in our words, one finding a field. Secrets are never quoted."""
+    first = {str(found["loc"][0]): found for found in reversed(error.errors(include_url=False))}
+    for field, found in reversed(first.items()):
+        cause = found.get("ctx", {}).get("error")
+        if isinstance(cause, _SentenceError):
+            yield from str(cause).splitlines()
+        elif found["type"] == "extra_forbidden":
+            yield unknown(field, "Settings", _MUST_BE)
+        else:
+            quoted = f", not {found['input']!r:.60}" if field in _QUOTED else ""
+            yield f"{named(field)} {_MUST_BE[field]}{quoted}."
+
+
+def _web_address(text: str) -> SplitResult:
+    """The parts of an http or https URL; raises ValueError for anything that is none, or only looks like one."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    usable = ":" in host or _HOST.fullmatch(host)  # urlsplit has checked what stands in brackets
+    if _NOT_IN_URL.search(text) or parts.scheme not in _DEFAULT_PORTS or not usable or parts.port == 0:
+        raise ValueError
+    return parts
+
+
+def _host_and_port(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f"{shown}:{parts.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,132 @@
+"""Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from omni_bulk.model import Result, Status
+from omni_bulk.policy import OTHER_TEXT
+
+EXAMPLES_MAX = 3  # rows kept for each reason
+
+
+@dataclass(slots=True)
+class Examples:
+    """The first rows that were not sent for one reason, and a clause for people."""
+
+    status: Status
+    detail: str
+    rows: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over the rows of one list. `states` counts recipients by present state, `run` this run's lines.
+
+    `read` counts rows, `ready` messages admitted and not settled yet, `handled` rows whose result was there before.
+    `countries` maps an ISO code to its messages, `segments` are billed parts; both of what is or will be sent by this
+    run.
+    """
+
+    read: int = 0
+    ready: int = 0
+    handled: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    run: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    countries: Counter[str] = field(default_factory=Counter)
+    country_segments: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, Examples] = field(default_factory=dict)
+    other_texts: int = 0
+    whole: bool = False  # the list was read to its end
+
+    def message(self, country: str, segments: int) -> None:
+        """A message is ready to be sent."""
+        self.read += 1
+        self.ready += 1
+        self.countries[country] += 1
+        self.country_segments[country] += segments
+
+    def judged(self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "") -> None:
+        """A row that is not sent by this run: refused before sending, or settled before (`again`)."""
+        self.read += 1
+        self.states[status] += 1
+        self.handled += again
+        if not again:
+            self.run[status] += 1
+        if reason is not None:
+            self.reasons[reason] += 1
+            self._keep(status, reason, row, detail)
+        self.other_texts += reason == OTHER_TEXT
+
+    def _keep(self, status: Status, reason: str, row: int, detail: str) -> None:
+        if status not in {Status.INVALID, Status.SKIPPED}:
+            return
+        kept = self.examples.setdefault(reason, Examples(status, detail))
+        if len(kept.rows) < EXAMPLES_MAX:
+            kept.rows.append(row)
+
+    def settled(self, result: Result) -> None:
+        """A message that was ready has its result."""
+        self.ready -= 1
+        self.states[result.status] += 1
+        self.run[result.status] += 1
+        if result.code is not None:
+            self.codes[result.code] += 1
+        if result.reason is not None:
+            self.reasons[result.reason] += 1
+
+    @property
+    def segments(self) -> int:
+        return sum(self.country_segments.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a campaign stands after a run.
+
+    `run` counts this run's lines by status, `campaign` the recipients of the list by present state; `remaining` are
+    ready and unsent, `already_handled` had their result before. `seconds` is the duration of the run.
+    """
+
+    campaign_name: str
+    campaign_id: str
+    run: Mapping[str, int]
+    campaign: Mapping[str, int]
+    reasons: Mapping[str, int]
+    codes: Mapping[str, int]
+    recipients: int
+    remaining: int
+    already_handled: int
+    segments: int
+    seconds: float
+    posts: int
+    exit_code: int
+    whole: bool
+    stopped: str | None = None
+    stop_reason: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole list was read and nobody on it is left to try."""
+        return self.whole and not self.remaining and not self.campaign.get(Status.FAILED, 0)
+
+
+def exit_code(tally: Tally, stopped: int | None = None, tolerate: Mapping[str, float] | None = None) -> int:
+    """What the command line exits with: a stop's own code, else by the present state of the recipients.
+
+    3 with some `unknown`, 1 with some `rejected`, `failed` or `invalid`, or rows that already got another text, else 0.
+    `tolerate` maps a status to the share of the list below which it does not count.
+    """
+    if stopped is not None:
+        return stopped
+    if _counts(tally, Status.UNKNOWN, tolerate):
+        return 3
+    bad = (Status.REJECTED, Status.FAILED, Status.INVALID)
+    return int(any(_counts(tally, status, tolerate) for status in bad) or tally.other_texts > 0)
+
+
+def _counts(tally: Tally, status: Status, tolerate: Mapping[str, float] | None) -> bool:
+    share = (tolerate or {}).get(status, 0.0)
+    return tally.states[status] > share * tally.read
