@@ -35,6 +35,12 @@ _ALIASES: Final[Mapping[Role, str]] = {
 ALIASES: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType({r: tuple(a.split()) for r, a in _ALIASES.items()})
 """For each role the names that are recognised, as `key` makes them, the surest first."""
 
+Row = tuple[int, list[str], str | None]
+"""A row of a table as a reader gives it: the line on which it begins (the header is 1), its cells, and its problem."""
+
+FIELD_MAX: Final = 65_536
+"""Characters of one cell. A longer one makes its row `field_too_long`."""
+
 REF_MAX: Final = 190
 """Characters of a caller's ref. The API takes 200; a copy that an operator orders appends to it (`…~2`)."""
 
@@ -46,6 +52,8 @@ ROW_PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
         "nul_byte": "it holds a NUL character",
         "bad_json": "it is not a JSON object",
         "bad_value": "one of its values is not a string, a number, true, false or null",
+        "bad_cell": "one of its cells shows an error such as #N/A, or has a formula whose result was not saved",
+        "inexact_number": "one of its cells is a number of more digits than a spreadsheet keeps: format it as text",
         "invalid_ref": f"its ref is longer than {REF_MAX} characters, ends in ~ and digits, or holds control characters",
     }
 )
@@ -71,6 +79,13 @@ def key(name: str) -> str:
 def usable_ref(ref: str) -> bool:
     """Whether a ref may go on the wire: 1 to `REF_MAX` characters, no control characters, not ending in `~digits`."""
     return 0 < len(ref) <= REF_MAX and _BAD_REF.search(ref) is None
+
+
+def unfit(cells: Sequence[str], size: int) -> str | None:
+    """What is wrong with cells of `size` characters together, as a key of `ROW_PROBLEMS`."""
+    if size > FIELD_MAX and any(len(cell) > FIELD_MAX for cell in cells):
+        return "field_too_long"
+    return "nul_byte" if any("\0" in cell for cell in cells) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +250,7 @@ def _mapped(names: tuple[str, ...], mapping: Mapping[str, str], notes: list[str]
         places = [place for place, name in enumerate(names) if name == column]
         places = places or [place for place, name in enumerate(names) if key(name) == key(column)]
         if not places:
-            lacking = f"--map names a column {_shown(column)} that the list does not have: {_listed(names)}."
+            lacking = f"--map names a column {_shown(column)} that the list does not have: {listed(names)}."
             if strict:
                 raise InputError(lacking)
             notes.append(lacking)
@@ -263,7 +278,7 @@ def _place(
             f"Two columns are called {_shown(names[place])}: rename one of them, or say --map COLUMN=FIELD."
         )
     if others:
-        also = _listed(names[p] for _, p in others)
+        also = listed(names[p] for _, p in others)
         notes.append(
             f"{role!r} is read from {_shown(names[place])}, not from {also}: --map COLUMN={role} changes that."
         )
@@ -274,7 +289,7 @@ def _no_number(names: tuple[str, ...]) -> str:
     if any(sum(map(str.isdigit, name)) >= 5 for name in names):
         return "The first line is not a header but looks like a row: put one above it, such as to,name."
     return (
-        f"No column is known to hold the number among {_listed(names)}: "
+        f"No column is known to hold the number among {listed(filter(None, names))}: "
         "call it to, phone or 수신번호, or say --map COLUMN=to."
     )
 
@@ -285,6 +300,7 @@ def _shown(name: str) -> str:
     return f'"{line if len(line) <= 40 else line[:39] + "…"}"'
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: the first dozen of them."""
     shown = [_shown(name) for name in names]
     return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")

@@ -1,0 +1,77 @@
+"""The bytes of a list: a file as it is, or what a gzip file holds, and what the system says about them."""
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from omni_bulk.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+UNPACKED_MAX: Final = 8 * 1024**3
+"""Bytes that a gzip file may hold: a hundred million rows."""
+RATIO_MAX: Final = 300
+"""How many times its own size a gzip file may hold, beyond `RATIO_FREE`. Lists hold ten times it, those of one long
+text two hundred; bombs a thousand."""
+RATIO_FREE: Final = 64 * 1024**2
+"""Bytes that any gzip file may hold."""
+
+
+def is_packed(file: Path) -> bool:
+    """Whether it is a gzip file, whatever it is called."""
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def opened(file: Path, shown: str | os.PathLike[str]) -> BinaryIO:
+    """The bytes of `file`, unpacked; `shown` is what it is called in sentences."""
+    return io.BufferedReader(_Unpacked(file, shown)) if is_packed(file) else file.open("rb")
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip file holds, as far as a list may: a few kilobytes can stand for a terabyte."""
+
+    def __init__(self, file: Path, shown: str | os.PathLike[str]) -> None:
+        self._shown = shown
+        self._left = min(UNPACKED_MAX, max(RATIO_FREE, RATIO_MAX * file.stat().st_size))
+        self._stream = gzip.open(file, "rb")  # noqa: SIM115  closed with this
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count = self._stream.readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise InputError(
+                f"{self._shown} holds far more than a list packed to its size would: if it is one, unpack it with "
+                "gunzip and name the result."
+            )
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+@contextmanager
+def sentences(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the system says of a file, as an `InputError` that says what to do."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}: check the path.") from error
+    except PermissionError as error:
+        raise InputError(f"This user may not read {path}: change its mode, or run as its owner.") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is a damaged gzip file: compress it anew.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} changed while it was read: start again.") from error
