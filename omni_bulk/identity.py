@@ -25,7 +25,8 @@ def identity_of_own_ref(ref: str) -> bytes | None:
     """The identity inside a ref that `own_ref` made, else None."""
     if not _OWN_REF.match(ref):
         return None
-    return b32decode(ref[3:].upper() + "======")
+    identity = b32decode(ref[3:].upper() + "======")
+    return identity if own_ref(identity) == ref else None  # the last character has bits to spare
 
 
 class Identities:

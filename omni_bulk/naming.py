@@ -14,7 +14,7 @@ from omni_bulk.model import CampaignRow
 
 Period = Literal["day", "week", "month"]
 STALE_AFTER = 12 * 3600 * 1000  # ms after completion from which a changed file is likely another list
-_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,120}\Z")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]{1,120}\Z")  # half a surrogate pair is a byte that was no UTF-8
 
 
 def is_name(name: str) -> bool:

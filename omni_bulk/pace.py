@@ -13,6 +13,7 @@ PAUSE_MAX = 30.0  # s, after whole seconds of refusals
 RETRY_AFTER_MAX = 60.0  # s, whatever the server asks
 RATE_MIN = 0.5  # messages a second
 WINDOW = 1.0  # s
+SILENCE_MAX = 3600.0  # s without an answer that count as recovery; more would only overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,20 @@ class Controller:
         self._answers = 0
         self._refusals = 0
         self._pauses = 0
+        self._stops = 0  # for a Retry-After, without a second free of refusals in between
 
     def observe(self, now: float, *, refused: bool, retry_after: float | None = None) -> Change | None:
         """One answer. Gives a `Change` when a second is over, or at once for a Retry-After."""
-        if self._since is None:
-            self._since = now
+        since = self._since
+        if since is None:
+            since = self._since = now
         self._answers += 1
         self._refusals += refused
         if refused and retry_after:
-            self._step_down()
-            self._start(now)
-            return Change(self.rate, min(retry_after, RETRY_AFTER_MAX))
-        if now - self._since < WINDOW:
+            return self._stop(now, retry_after)
+        if now - since < WINDOW:
             return None
-        return self._close(now)
+        return self._close(now, now - since)
 
     def probed(self, now: float, *, refused: bool, retry_after: float | None = None) -> Change:
         """The answer to the one message let through after a pause: open again, or wait twice as long."""
@@ -54,30 +55,40 @@ class Controller:
         if not refused:
             self._pauses = 0
             return Change(self.rate)
-        pause = min(PAUSE_MAX, 2.0**self._pauses)
-        self._pauses = min(self._pauses + 1, 10)
-        return Change(self.rate, min(retry_after or pause, RETRY_AFTER_MAX))
+        return Change(self.rate, min(retry_after or self._next_pause(), RETRY_AFTER_MAX))
 
-    def _close(self, now: float) -> Change:
+    def _stop(self, now: float, retry_after: float) -> Change:
+        """A server that stops us is not asked how many it refused: the first steps are small, repeated ones not.
+
+        A tenth is won back in 52 s, so that a stop of a second costs little; ×0.99 would meet the next one in 5 s.
+        """
+        self._stops += 1
+        self._slow(max(0.5, 0.9**self._stops))
+        self._start(now)
+        return Change(self.rate, min(retry_after, RETRY_AFTER_MAX))
+
+    def _close(self, now: float, seconds: float) -> Change:
         pause = None
-        if self._refusals == 0:
-            seconds = now - (self._since or now)
-            self.rate = min(self.ceiling * DRIVE, self.rate * RECOVERY**seconds)
-            self._pauses = 0
-        elif self._refusals == self._answers:
-            self._step_down()
-            pause = min(PAUSE_MAX, 2.0**self._pauses)
-            self._pauses = min(self._pauses + 1, 10)
+        share = self._refusals / self._answers
+        if not share:
+            self.rate = min(self.ceiling * DRIVE, self.rate * RECOVERY ** min(seconds, SILENCE_MAX))
+            self._stops = 0
         else:
-            self._step_down()
+            self._slow(0.5 if share > 0.5 else 0.9 if share > 0.02 else 0.99)
+        if share == 1:
+            pause = self._next_pause()
+        else:
             self._pauses = 0
         self._start(now)
         return Change(self.rate, pause)
 
-    def _step_down(self) -> None:
-        share = self._refusals / self._answers
-        factor = 0.5 if share > 0.5 else 0.9 if share > 0.02 else 0.99
-        self.rate = max(min(RATE_MIN, self.ceiling), self.rate * factor)
+    def _next_pause(self) -> float:
+        pause = min(PAUSE_MAX, 2.0**self._pauses)
+        self._pauses = min(self._pauses + 1, 10)
+        return pause
+
+    def _slow(self, factor: float) -> None:
+        self.rate = max(min(RATE_MIN, self.rate), self.rate * factor)
 
     def _start(self, now: float) -> None:
         self._since, self._answers, self._refusals = now, 0, 0

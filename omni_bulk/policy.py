@@ -57,7 +57,9 @@ def allows_another(verdict: Verdict) -> bool:
 
 def may_have_left(verdict: Verdict) -> bool:
     """Whether bytes of the attempt may have left the process: such attempts are counted."""
-    return not (verdict.kind is Kind.NOT_SENT or (verdict.kind is Kind.ACCOUNT and not verdict.omni))
+    if verdict.kind is Kind.ACCOUNT and not verdict.omni:
+        return verdict.result is not None  # an HTTP 407 has one, a failure before the request has none
+    return verdict.kind is not Kind.NOT_SENT
 
 
 _STOPS: Mapping[str, tuple[str, str]] = {
@@ -83,13 +85,13 @@ def account_stop(verdict: Verdict) -> Stopped:
     return Stopped(f"{sentence} ({verdict.code})" if verdict.code else sentence, reason=reason)
 
 
-BACKOFF_FIRST = 0.5  # s
+BACKOFF_FIRST = 1.0  # s, the most before the second try
 BACKOFF_MAX = 30.0  # s
 
 
 def backoff(attempt: int, draw: float) -> float:
     """Seconds before try number `attempt` (2, 3 …): full jitter, so `draw` in [0, 1) times a doubling bound."""
-    return draw * min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** min(attempt - 1, 16))
+    return draw * min(BACKOFF_MAX, BACKOFF_FIRST * 2.0 ** min(attempt - 2, 16))
 
 
 # ── streaks: when the whole campaign should pause or stop ──────────────────────────────────────────────────────────
@@ -138,7 +140,7 @@ PATIENCE = 600.0  # s without one acceptance before a run gives up with exit 69
 
 
 def streak_of(verdict: Verdict) -> str | None:
-    """The streak a verdict belongs to; None ends every streak."""
+    """The streak a verdict belongs to, None for any other."""
     match verdict.kind:
         case Kind.NOT_SENT:
             return "not_connected"
@@ -154,6 +156,11 @@ def streak_of(verdict: Verdict) -> str | None:
             return None
 
 
+def _api_works(verdict: Verdict) -> bool:
+    """Whether the API itself answered, whatever it said. A timeout or a lost connection shows nothing either way."""
+    return verdict.omni or verdict.kind is Kind.THROTTLED
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """What the breaker wants of the gate: nothing, a pause of `pause` seconds and then one probe, or a stop."""
@@ -161,7 +168,6 @@ class Signal:
     pause: float | None = None
     stop: Streak | None = None
     out_of_patience: bool = False
-    resumed: bool = False
 
 
 PROBE_FIRST = 1.0  # s
@@ -170,7 +176,11 @@ _CALM = Signal()
 
 
 class Breaker:
-    """Counts streaks over all workers. Feed it every verdict with the time; do what its signal says."""
+    """Counts streaks over all workers. Feed it every verdict with the time; do what its signal says.
+
+    Only an answer of the API ends a streak or a pause: a probe that ends in silence, or in another kind of trouble, is
+    followed by a longer pause, because opening the gate could make every message behind it `unknown`.
+    """
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
@@ -178,6 +188,7 @@ class Breaker:
         self._count = 0
         self._probes = 0
         self._drought_since: float | None = None
+        self._seen = 0.0
 
     @property
     def probing(self) -> str | None:
@@ -186,30 +197,41 @@ class Breaker:
 
     def observe(self, verdict: Verdict, now: float, *, probe: bool = False) -> Signal:
         """`now` is monotonic seconds; `probe` marks the verdict of the one message let through while paused."""
+        if self._is_out_of_patience(verdict, now):
+            self._probes = 0
+            return Signal(out_of_patience=True)
         name = streak_of(verdict)
-        if verdict.kind is Kind.ACCEPTED:
-            self._drought_since = None
-        elif allows_another(verdict):
-            if self._drought_since is None:
-                self._drought_since = now
-            if now - self._drought_since >= self._patience:
-                return Signal(out_of_patience=True)
+        if _api_works(verdict):
+            self._probes = 0
+            if name is None:
+                self._name, self._count = None, 0
+        elif self._probes and not probe:
+            return _CALM  # in flight when the gate shut: it says nothing new
         if name is None:
-            resumed = self._probes > 0
-            self._name, self._count, self._probes = None, 0, 0
-            return Signal(resumed=True) if resumed else _CALM
+            return self._pause() if self._probes else _CALM
         self._count = self._count + 1 if name == self._name else 1
-        if name != self._name:
-            self._name, self._probes = name, 0
-        return self._judge(STREAKS[name], probe=probe)
+        self._name = name
+        return self._judge(STREAKS[name])
 
-    def _judge(self, streak: Streak, *, probe: bool) -> Signal:
-        if self._probes and not probe:
-            return _CALM  # an answer to what was in flight when the gate shut says nothing new
+    def _is_out_of_patience(self, verdict: Verdict, now: float) -> bool:
+        """Time in which nothing was tried does not count: after a long silence patience begins anew."""
+        if verdict.kind is Kind.ACCEPTED or now - self._seen >= self._patience:
+            self._drought_since = None
+        self._seen = now
+        if allows_another(verdict) and self._drought_since is None:
+            self._drought_since = now
+        tried = allows_another(verdict) or not verdict.omni
+        return tried and self._drought_since is not None and now - self._drought_since >= self._patience
+
+    def _judge(self, streak: Streak) -> Signal:
         if not self._probes and self._count < streak.limit:
             return _CALM
-        if streak.then is Then.STOP or (streak.then is Then.PROBE and self._probes):
+        if streak.then is Then.STOP or (streak.then is Then.PROBE and self._count > streak.limit):
+            self._probes = 0  # the count stays: what is still in flight, or tried later and fares the same, stops too
             return Signal(stop=streak)
+        return self._pause()
+
+    def _pause(self) -> Signal:
         self._probes += 1
         return Signal(pause=min(PROBE_MAX, PROBE_FIRST * 2.0 ** min(self._probes - 1, 10)))
 
@@ -271,10 +293,11 @@ def _repeated(entry: Entry, first: Known) -> Admission:
     if not isinstance(made, Message):
         same = first.state is State.of(made.status) and first.reason == made.reason
         return Admission(Admit.REPEAT, Status.SKIPPED, "duplicate") if same else _repeat_of(made.status, made.reason)
-    # Without a digest the first was adopted from elsewhere: nothing can be compared, so it counts as the same.
+    # Without a digest the first was adopted from elsewhere: nothing can be compared, so it counts as the same. Nor has
+    # a first row that could not be sent, but this one can: calling it a duplicate would hide that nobody gets it.
     same_number = first.number_digest in {b"", entry.number_digest}
     same_text = first.stale or first.text_digest in {b"", entry.text_digest}
-    if same_number and same_text:
+    if same_number and same_text and first.state not in {State.INVALID, State.SKIPPED}:
         return Admission(Admit.REPEAT, Status.SKIPPED, "duplicate")
     return Admission(Admit.REPEAT, Status.INVALID, "number_repeated" if made.ref is None else "ref_conflict")
 

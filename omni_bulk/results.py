@@ -1,6 +1,7 @@
 """A `Result` and its line in the results file, both ways."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -8,13 +9,15 @@ from omni_bulk.model import Result, Status
 
 # The API's own timestamps carry +09:00, so results and reports can be read side by side; Korea has no summer time.
 KST = timezone(timedelta(hours=9))
+_EPOCH = datetime.fromtimestamp(0, KST)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def iso(epoch_ms: int | None) -> str | None:
     """Milliseconds since 1970 as ISO 8601 with milliseconds and +09:00."""
     if epoch_ms is None:
         return None
-    return datetime.fromtimestamp(epoch_ms / 1000, KST).isoformat(timespec="milliseconds")
+    return (_EPOCH + epoch_ms * _MILLISECOND).isoformat(timespec="milliseconds")
 
 
 def epoch_ms(text: str | None) -> int | None:
@@ -25,7 +28,7 @@ def epoch_ms(text: str | None) -> int | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round(((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) / _MILLISECOND)
 
 
 def to_line(result: Result) -> bytes:
@@ -57,15 +60,30 @@ def to_line(result: Result) -> bytes:
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
+_STRINGS = (
+    "ref", "msgKey", "code", "result", "reason", "to", "from", "country", "encoding", "campaign", "sentAt", "duplicateOf",
+)  # fmt: skip
+_TEXT, _WHOLE = frozenset({str, type(None)}), frozenset({int, type(None)})
+_NUMBERS = ("segments", "row", "attempts", "latencyMs")
+
+
+def _is_line(read: object) -> TypeGuard[dict[str, Any]]:
+    return (
+        isinstance(read, dict)
+        and isinstance(read.get("seq"), int)
+        and isinstance(read.get("campaignId"), str)
+        and _TEXT.issuperset(map(type, map(read.get, _STRINGS)))
+        and _WHOLE.issuperset(map(type, map(read.get, _NUMBERS)))
+        and isinstance(warnings := read.get("warnings", []), list)
+        and all(isinstance(warning, str) for warning in warnings)
+    )
+
+
 def from_line(line: bytes) -> Result:
     """Reads a line of `to_line`; unknown keys are passed over. Raises ValueError for anything else."""
     read = orjson.loads(line)
-    if (
-        not isinstance(read, dict)
-        or not isinstance(read.get("seq"), int)
-        or not isinstance(read.get("campaignId"), str)
-    ):
-        raise ValueError("not a line of a results file")  # noqa: TRY004  one error for whatever is wrong with a line
+    if not _is_line(read):
+        raise ValueError("not a line of a results file")
     return Result(
         seq=read["seq"],
         campaign_id=read["campaignId"],
@@ -85,6 +103,6 @@ def from_line(line: bytes) -> Result:
         attempts=read.get("attempts") or 0,
         sent_at=read.get("sentAt"),
         latency_ms=read.get("latencyMs"),
-        warnings=tuple(read.get("warnings") or ()),
+        warnings=tuple(read.get("warnings", ())),
         duplicate_of=read.get("duplicateOf"),
     )

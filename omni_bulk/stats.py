@@ -128,5 +128,4 @@ def exit_code(tally: Tally, stopped: int | None = None, tolerate: Mapping[str, f
 
 
 def _counts(tally: Tally, status: Status, tolerate: Mapping[str, float] | None) -> bool:
-    share = (tolerate or {}).get(status, 0.0)
-    return tally.states[status] > share * tally.read
+    return tally.states[status] / max(tally.read, 1) > (tolerate or {}).get(status, 0.0)

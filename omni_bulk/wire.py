@@ -1,7 +1,9 @@
 """Bytes to meaning: what goes into a request, and what an answer, or the lack of one, proves.
 
 `classify` is total: any status, any bytes, any failure gives a `Verdict`. A code is judged before the HTTP status,
-because the API may put it inside a 200 (seen in its SDKs). What is not proven is `Kind.UNKNOWN`.
+because the API may put it inside a 200 (seen in its SDKs). What is not proven is `Kind.UNKNOWN`: an answer that echoes
+another ref than ours belongs to another request, so its code proves nothing about ours, and neither does one that gives
+two codes.
 """
 
 import re
@@ -98,12 +100,16 @@ def classify(answer: Answer, ref: str, now: float) -> Verdict:
     omni = read_omni(answer.body)
     if omni is None:
         return _classify_status(answer, now)
+    if (answer.body or b"").count(b'"code"') > 1:
+        return Verdict(Kind.UNKNOWN, reason="bad_answer", result=f"HTTP {answer.status}")
     code = str(omni["code"])
+    if _is_foreign(omni, ref):
+        return Verdict(Kind.UNKNOWN, code=code, reason="foreign_ref", omni=True)
     kind = CODES.get(code, Kind.UNKNOWN)
     if kind is Kind.UNKNOWN and answer.status == 429:
         kind = Kind.THROTTLED
     if kind is Kind.ACCEPTED:
-        return _accepted(omni, ref)
+        return _accepted(omni)
     return Verdict(
         kind,
         code=code,
@@ -137,11 +143,13 @@ def _classify_status(answer: Answer, now: float) -> Verdict:
     return Verdict(Kind.UNKNOWN, reason="bad_answer", result=f"HTTP {status}")
 
 
-def _accepted(omni: Mapping[str, object], ref: str) -> Verdict:
+def _is_foreign(omni: Mapping[str, object], ref: str) -> bool:
+    """Whether the answer says that it belongs to another request. One without a ref is taken for ours."""
     echoed = omni.get("ref")
-    if echoed is not None and str(echoed) not in {ref, ""}:
-        # An answer to another request on this connection: it proves nothing about ours.
-        return Verdict(Kind.UNKNOWN, code="A000", reason="foreign_ref", omni=True)
+    return echoed is not None and str(echoed) not in {ref, ""}
+
+
+def _accepted(omni: Mapping[str, object]) -> Verdict:
     key = omni.get("msgKey")
     msg_key = str(key) if isinstance(key, str | int) and not isinstance(key, bool) and key != "" else None
     return Verdict(
@@ -185,8 +193,8 @@ def read_token(answer: Answer) -> Token | None:
     if omni is None or omni["code"] != "A000" or not isinstance(found := omni.get("data"), dict):
         return None
     token = found.get("token")
-    schema = found.get("schema") or "Bearer"
-    authorization = f"{schema} {token}"
+    schema = found.get("schema")
+    authorization = f"{schema if schema and isinstance(schema, str) else 'Bearer'} {token}"
     if not isinstance(token, str) or not token or not authorization.isprintable() or not authorization.isascii():
         return None
     return Token(authorization, _life(found.get("expired"), answer.headers.get("Date")))
