@@ -1,22 +1,25 @@
 """Adopting what was sent without this ledger: our own results files whole, other tools' logs by number or ref."""
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from omni_bulk.errors import InputError
-from omni_bulk.identity import Identities
+from omni_bulk.identity import Identities, identity_of_own_ref
 from omni_bulk.ledger import Ledger, Transaction, book
 from omni_bulk.model import CampaignRow, Result, Status
-from omni_bulk.phone import Phone, normalise
+from omni_bulk.phone import Phone, Trouble, normalise
+from omni_bulk.records import ROW_PROBLEMS
 from omni_bulk.results import from_line
 from omni_bulk.rules import Composition
 from omni_bulk.source import read_recipients
 
 T = TypeVar("T")
-BATCH = 500  # lines in one transaction
+Sent = tuple[list[bytes], str | None]  # the identities under which a recipient may be on our list, and the msgKey
+BATCH = 200  # lines in one transaction: nothing holds the write lock for longer
 _SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 
 
@@ -32,35 +35,73 @@ def first_result(path: Path) -> Result | None:
 
 
 async def adopt(ledger: Ledger, campaign: CampaignRow, path: Path, identities: Identities, how: Composition) -> int:
-    """Makes the ledger know what `path` says was sent. Gives the number of recipients adopted.
+    """Makes the ledger know what `path` says was sent. Gives the number of lines or recipients that are new to it.
 
-    A results file of this very campaign is taken back line by line when the ledger has none of them yet. Of any other
-    results file the accepted and unknown lines count, of another tool's log every row: its ref, else its number.
+    A results file of this very campaign is taken back line by line from where the ledger ends: also when the ledger is
+    an older copy, or when taking it back was interrupted. Of any other results file the accepted and unknown lines
+    count, of another tool's log every row, by its ref and by its number.
+
+    Raises InputError for what cannot be read, since it could hide somebody who has a message already.
     """
-    first = first_result(path)
-    if first is not None and first.campaign_id == campaign.uuid:
-        if campaign.seq:
-            return 0
-        return await _in_batches(ledger, _own_lines(path), partial(_restore, campaign, identities))
-    keys = _foreign_log(path, identities, how) if first is None else _sent_lines(path, identities)
-    return await _in_batches(ledger, keys, partial(_adopt, campaign.id))
+    first = await asyncio.to_thread(first_result, path)
+    if first is None:
+        return await _in_batches(ledger, _foreign_log(path, identities, how), partial(_adopt, campaign.id))
+    if first.campaign_id == campaign.uuid:
+        kind = await asyncio.to_thread(_kind_of_own, ledger, campaign, path)
+        if kind is not None:
+            lines = _own_lines(path, campaign.seq)
+            return await _in_batches(ledger, lines, partial(_restore, campaign, identities, kind))
+    return await _in_batches(ledger, _sent_lines(path, identities), partial(_adopt, campaign.id))
 
 
-def _own_lines(path: Path) -> Iterator[Result]:
+def _kind_of_own(ledger: Ledger, campaign: CampaignRow, path: Path) -> str | None:
+    """The kind of list that an own results file shows; None when it and the ledger tell two histories.
+
+    They do when an older copy of the ledger was put back and went on: then the file counts like any other campaign's.
+    """
+    kind = "number"
+    with ledger.reading() as db, path.open("rb") as file:
+        known = map(from_line, book.lines(db, campaign.id, 0))
+        for raw in file:
+            try:
+                line = from_line(raw)
+            except ValueError:
+                continue  # `_own_lines` tells where it matters
+            if line.ref is not None and identity_of_own_ref(line.ref) is None:
+                kind = "ref"
+            if line.seq <= campaign.seq:
+                own = next((own for own in known if own.seq >= line.seq), None)
+                if own is None or (own.seq, own.ref, own.msg_key) != (line.seq, line.ref, line.msg_key):
+                    return None
+    return kind
+
+
+def _own_lines(path: Path, after: int) -> Iterator[Result]:
+    """The lines that follow what the ledger has."""
+    expected, damaged = after + 1, 0
     with path.open("rb") as file:
-        for expected, line in enumerate(file, start=1):
+        for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
-                return  # torn by the crash that ended it
+                break  # torn by the crash that ended it
             try:
                 result = from_line(line)
             except ValueError:
-                raise InputError(f"{path}, line {expected}: not a line of a results file; repair it first") from None
+                damaged = damaged or number
+                continue
+            if result.seq <= after:
+                damaged = 0  # what was before it, the ledger has
+                continue
+            if damaged:
+                break
             if result.seq != expected:
-                raise InputError(f"{path}, line {expected}: its seq is {result.seq}, so lines are missing before it")
+                raise InputError(f"{path}, line {number}: its seq is {result.seq}, so lines are missing before it")
+            expected += 1
             yield result
+    if damaged:
+        raise _damaged(path, damaged)
 
 
-def _sent_lines(path: Path, identities: Identities) -> Iterator[tuple[bytes, str | None]]:
+def _sent_lines(path: Path, identities: Identities) -> Iterator[Sent]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -68,35 +109,50 @@ def _sent_lines(path: Path, identities: Identities) -> Iterator[tuple[bytes, str
             try:
                 result = from_line(line)
             except ValueError:
-                raise InputError(f"{path}, line {number}: not a line of a results file; repair it first") from None
+                raise _damaged(path, number) from None
             if result.status in _SENT and result.ref is not None:
-                yield identities.of_ref(result.ref), result.msg_key
-                if result.to is not None:
-                    yield identities.of_number(result.to), result.msg_key
+                numbers = [] if result.to is None else [identities.of_number(result.to)]
+                yield [identities.of_ref(result.ref), *numbers], result.msg_key
 
 
-def _foreign_log(path: Path, identities: Identities, how: Composition) -> Iterator[tuple[bytes, str | None]]:
-    source = read_recipients(path)
-    for row in source:
-        msg_key = row.fields.get("msgKey") or row.fields.get("msg_key")
-        if row.ref is not None:
-            yield identities.of_ref(row.ref), msg_key
+def _damaged(path: Path, number: int) -> InputError:
+    return InputError(f"{path}, line {number}: not a line of a results file; repair it first")
+
+
+def _foreign_log(path: Path, identities: Identities, how: Composition) -> Iterator[Sent]:
+    """By ref and by number: what another tool calls ref need not be what our list calls so."""
+    rows = known = 0
+    for row in read_recipients(path):
+        rows += 1
         phone = normalise(row.to, region=how.region, numbers=how.numbers)
-        if isinstance(phone, Phone) and row.ref is None:
-            yield identities.of_number(phone.e164), msg_key
+        if row.problem is not None and row.problem != "invalid_ref":
+            raise InputError(f"{path}, line {row.row}: {ROW_PROBLEMS[row.problem]}; repair it first")
+        if isinstance(phone, Trouble) and phone.reason == "ambiguous_number":
+            raise InputError(f"{path}, line {row.row}: {phone.detail}; without it nobody knows who has a message")
+        keys = [] if row.ref is None else [identities.of_ref(row.ref)]
+        if isinstance(phone, Phone):
+            keys.append(identities.of_number(phone.e164))
+        if keys:
+            known += 1
+            yield keys, row.fields.get("msgKey") or row.fields.get("msg_key")
+    if rows and not known:
+        raise InputError(f"{path} has neither a ref nor a number that can be read, so nobody knows who has a message")
 
 
-def _restore(campaign: CampaignRow, identities: Identities, batch: list[Result], tx: Transaction) -> int:
-    return book.restore(tx, campaign, identities, batch)
+def _restore(campaign: CampaignRow, identities: Identities, kind: str, batch: list[Result], tx: Transaction) -> int:
+    return book.restore(tx, campaign, identities, batch, kind=kind)
 
 
-def _adopt(campaign: int, batch: list[tuple[bytes, str | None]], tx: Transaction) -> int:
+def _adopt(campaign: int, batch: list[Sent], tx: Transaction) -> int:
     return book.adopt(tx, campaign, batch)
 
 
-async def _in_batches(ledger: Ledger, rows: Iterable[T], write: Callable[[list[T], Transaction], int]) -> int:
+async def _in_batches(ledger: Ledger, rows: Iterator[T], write: Callable[[list[T], Transaction], int]) -> int:
     count = 0
-    rest = iter(rows)
-    while batch := list(islice(rest, BATCH)):
+    while batch := await asyncio.to_thread(_next, rows):
         count += await ledger.write(partial(write, batch))
     return count
+
+
+def _next(rows: Iterator[T]) -> list[T]:
+    return list(islice(rows, BATCH))

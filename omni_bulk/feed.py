@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import replace
 from itertools import islice
+from types import GeneratorType
 
 from omni_bulk.model import Recipient
 from omni_bulk.records import Shapes
 
 BLOCK_FIRST = 50  # rows: the first message leaves before the list is read far
 BLOCK = 200  # rows: about 5 ms of the ledger's writer, so that claims never wait long behind them
+Row = Recipient | Mapping[str, object]
 Blocks = AsyncGenerator[tuple[list[Recipient], bool]]
-Recipients = Iterable[Recipient | Mapping[str, object]] | AsyncIterable[Recipient | Mapping[str, object]]
+Recipients = Iterable[Row] | AsyncIterable[Row]
 
 
 async def blocks(recipients: Recipients) -> Blocks:
     """Yields (rows, last): the last block says so, so that a decision on the whole list can be made before it is sent.
 
-    A block of an async iterable is whatever has come since the one before: an item never waits for company.
+    A block of an async iterable is whatever has come since the one before: an item never waits for company. A generator
+    is closed when its list is left early. Raises what the caller's iterable raises, TypeError for what is no row.
     """
     made = _Numbered()
     if isinstance(recipients, AsyncIterable):
@@ -28,13 +32,18 @@ async def blocks(recipients: Recipients) -> Blocks:
         return
     rest = iter(recipients)
     size = BLOCK_FIRST
-    ahead = await asyncio.to_thread(_take, rest, size, made)
-    while ahead:
-        now, size = ahead, BLOCK
+    try:
         ahead = await asyncio.to_thread(_take, rest, size, made)
-        yield now, not ahead
-    if size == BLOCK_FIRST:
-        yield [], True
+        while ahead:
+            now, size = ahead, BLOCK
+            ahead = await asyncio.to_thread(_take, rest, size, made)
+            yield now, not ahead
+        if size == BLOCK_FIRST:
+            yield [], True
+    finally:
+        if isinstance(rest, GeneratorType):
+            with suppress(ValueError):  # a thread is still in it: it goes when that one lets go
+                rest.close()
 
 
 class _Numbered:
@@ -44,43 +53,57 @@ class _Numbered:
         self._shapes = Shapes()
         self._count = 0
 
-    def recipient(self, row: Recipient | Mapping[str, object]) -> Recipient:
+    def recipient(self, row: Row) -> Recipient:
         self._count += 1
-        return row if isinstance(row, Recipient) else self._shapes.recipient(row, self._count)
+        if isinstance(row, Recipient):
+            return row if row.row else replace(row, row=self._count)
+        if isinstance(row, Mapping):
+            return self._shapes.recipient(row, self._count)
+        raise TypeError(f"recipients are Recipient or mappings, and number {self._count} is a {type(row).__name__}")
 
 
-def _take(rest: Iterator[Recipient | Mapping[str, object]], size: int, made: _Numbered) -> list[Recipient]:
+def _take(rest: Iterator[Row], size: int, made: _Numbered) -> list[Recipient]:
     return [made.recipient(row) for row in islice(rest, size)]
 
 
-async def _gathered(
-    recipients: AsyncIterable[Recipient | Mapping[str, object]],
-) -> AsyncGenerator[list[Recipient | Mapping[str, object]]]:
-    queue: asyncio.Queue[Recipient | Mapping[str, object] | None] = asyncio.Queue(BLOCK)
+async def _gathered(recipients: AsyncIterable[Row]) -> AsyncGenerator[list[Row]]:
+    waiting: list[Row] = []
+    ended = False
+    wake, room = asyncio.Event(), asyncio.Event()
 
     async def read() -> None:
+        nonlocal ended
         try:
-            async for row in recipients:
-                await queue.put(row)
+            async with AsyncExitStack() as leaving:
+                rows = aiter(recipients)
+                if isinstance(rows, AsyncGenerator):
+                    await leaving.enter_async_context(aclosing(rows))
+                async for row in rows:
+                    waiting.append(row)
+                    wake.set()
+                    while len(waiting) >= BLOCK:
+                        room.clear()
+                        await room.wait()
         finally:
-            await queue.put(None)
+            ended = True
+            wake.set()
 
     reader = asyncio.create_task(read(), name="omni-bulk-reader")
     try:
-        while (row := await queue.get()) is not None:
-            rows = [row]
-            ended = False
-            while len(rows) < BLOCK and not queue.empty():
-                following = queue.get_nowait()
-                if following is None:
-                    ended = True
-                    break
-                rows.append(following)
+        while waiting or not ended:
+            if not waiting:
+                wake.clear()
+                await wake.wait()
+                continue
+            rows, waiting = waiting, []
+            room.set()
             yield rows
-            if ended:
-                break
-        await reader  # its exception is the caller's
+        await asyncio.wait({reader})
+        if reader.cancelled():  # by the caller's iterable: it must not pass for a cancellation of ours
+            raise RuntimeError("the iterable of recipients was cancelled before its end")
+        reader.result()  # its exception is the caller's
     finally:
         reader.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await reader
+        await asyncio.wait({reader})
+        if not reader.cancelled():
+            reader.exception()  # told above, or of no interest to who has left

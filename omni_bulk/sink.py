@@ -1,7 +1,7 @@
 """The results file: the ledger's lines as JSONL, repaired on resume; and the queue behind `campaign.send`.
 
 The file is a projection. What the ledger has and the file lacks is appended; a torn last line is cut; a file that was
-edited or shortened is rebuilt whole. A file of another campaign is never touched.
+edited or has lost lines is rebuilt whole. A file of another campaign is never touched.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Protocol
@@ -18,8 +19,10 @@ from omni_bulk.errors import OutputError, Refused
 from omni_bulk.model import Result, Status
 from omni_bulk.results import from_line, to_line
 
-CHUNK = 1 << 20  # bytes read at once while counting lines
+CHUNK = 1 << 20  # bytes read at once; longer than any line, for an answer is read up to 64 KiB
+GROUP = 2_000  # lines of the ledger held at once
 Lines = Callable[[int, int | None], Iterable[bytes]]  # (after seq, up to seq) → lines of the ledger
+_SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 
 
 class Sink(Protocol):
@@ -32,14 +35,18 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is in a results file. `whole` is the length in bytes up to the last complete line."""
+    """What is in a results file. `whole` is the length in bytes up to the last complete line.
+
+    `first` and `last` are the outermost complete lines, None where there is none that can be read; `foreign`: what is
+    there is not of any campaign.
+    """
 
     lines: int = 0
     whole: int = 0
     size: int = 0
     first: Result | None = None
     last: Result | None = None
-    foreign: bool = False  # its first or last line is not of any campaign
+    foreign: bool = False
 
 
 def inspect(file: IO[bytes]) -> Found:
@@ -54,13 +61,17 @@ def inspect(file: IO[bytes]) -> Found:
     if not count:
         return Found(0, 0, size, foreign=size > 0 and not _torn_first(file))
     file.seek(0)
-    first = file.readline()
+    first = _read(file.readline())
     file.seek(max(0, whole - CHUNK))
-    last = file.read(whole - file.tell()).splitlines()[-1]
+    last = _read(file.read(whole - file.tell()).splitlines()[-1])
+    return Found(count, whole, size, first, last, foreign=first is None and last is None)
+
+
+def _read(line: bytes) -> Result | None:
     try:
-        return Found(count, whole, size, from_line(first), from_line(last))
+        return from_line(line)
     except ValueError:
-        return Found(count, whole, size, foreign=True)
+        return None
 
 
 def _torn_first(file: IO[bytes]) -> bool:
@@ -71,36 +82,56 @@ def _torn_first(file: IO[bytes]) -> bool:
 
 
 class ResultsFile:
-    """An open results file of one campaign, appended to in the order of `seq` by the ledger's writer thread."""
+    """An open results file of one campaign, appended to in the order of `seq` by the ledger's writer thread.
+
+    `descriptor` is the file's, which holds the lines up to `last_seq` and nothing else.
+    """
 
     def __init__(self, path: Path, descriptor: int, last_seq: int, missing: Lines) -> None:
         self.path = path
         self._descriptor = descriptor
         self._last_seq = last_seq
         self._missing = missing
+        self._size = os.fstat(descriptor).st_size
 
     def append(self, lines: list[tuple[Result, bytes]]) -> None:
         """Writes lines of one commit. What another process settled in between is fetched from the ledger first."""
         first, last = lines[0][0].seq, lines[-1][0].seq
-        if last <= self._last_seq:
-            return
         if first == self._last_seq + 1 and last - first + 1 == len(lines):
-            written = b"".join(line for _, line in lines)
+            self._write([line for _, line in lines])
         else:
-            written = b"".join(self._missing(self._last_seq, last))
-        _write_all(self._descriptor, written)
-        self._last_seq = last
+            self.catch_up(last)
 
-    def catch_up(self) -> None:
+    def catch_up(self, upto: int | None = None) -> None:
         """Appends what the ledger has and the file lacks."""
-        for line in self._missing(self._last_seq, None):
-            _write_all(self._descriptor, line)
-            self._last_seq += 1
+        for group in _grouped(self._missing, self._last_seq, upto):
+            self._write(group)
+
+    def _write(self, lines: list[bytes]) -> None:
+        content = b"".join(lines)
+        try:
+            _write_all(self._descriptor, content)
+        except OSError:
+            with suppress(OSError):  # so that what is written later does not follow half a line
+                os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(content)
+        self._last_seq += len(lines)
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _grouped(lines: Lines, after: int, upto: int | None = None) -> Iterator[list[bytes]]:
+    """The ledger's lines in groups, so that a campaign of millions is never in memory whole."""
+    while upto is None or after < upto:
+        group = list(lines(after, after + GROUP if upto is None else min(after + GROUP, upto)))
+        if not group:
+            return
+        yield group
+        after += len(group)
 
 
 def open_results(
@@ -111,59 +142,98 @@ def open_results(
     Raises OutputError for a file that cannot be written or is not this campaign's, Refused when it holds accepted lines
     that this ledger knows nothing of.
     """
-    try:
-        descriptor = _open(path, mode)
-    except OSError as error:
-        raise OutputError(
-            f"the results file {path} cannot be written ({error.strerror}); give another with --out"
-        ) from None
-    try:
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            found = inspect(file)
-            _check(path, file, found, campaign_id=campaign_id, campaign=campaign, last_seq=last_seq)
-        if found.lines and (found.last is None or found.last.seq != found.lines or found.last.seq > last_seq):
-            os.close(descriptor)
-            return _rebuild(path, missing, mode)
-        if found.whole < found.size:
-            os.ftruncate(descriptor, found.whole)
-        results = ResultsFile(path, descriptor, found.lines, missing)
-        results.catch_up()
-    except OSError as error:
-        os.close(descriptor)
-        raise OutputError(f"the results file {path} cannot be written ({error.strerror})") from None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return results
+    with ExitStack() as undo:
+        try:
+            descriptor = _open(path, mode)
+            undo.callback(os.close, descriptor)
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                found = inspect(file)
+                _check(path, file, found, campaign_id=campaign_id, campaign=campaign, last_seq=last_seq)
+                whole = _is_projection(file, found, missing)
+                if not whole:
+                    _check_all(path, file, campaign_id, missing)
+            if not whole:
+                return _rebuild(path, missing, mode)  # which closes what is open now, the old file
+            if found.whole < found.size:
+                os.ftruncate(descriptor, found.whole)
+            results = ResultsFile(path, descriptor, found.lines, missing)
+            results.catch_up()
+        except OSError as error:
+            raise OutputError(
+                f"the results file {path} cannot be written ({error.strerror}); give another with --out"
+            ) from None
+        undo.pop_all()
+        return results
+
+
+def _is_projection(file: IO[bytes], found: Found, missing: Lines) -> bool:
+    """Whether the complete lines are the ledger's first ones, byte for byte."""
+    file.seek(0)
+    for group in _grouped(missing, 0, found.lines):
+        known = b"".join(group)
+        if file.read(len(known)) != known:
+            return False
+    return file.tell() == found.whole
 
 
 def _check(path: Path, file: IO[bytes], found: Found, *, campaign_id: str, campaign: str, last_seq: int) -> None:
     if found.foreign:
         raise OutputError(f"{path} is not a results file; give another with --out")
-    if found.first is None or (found.first.campaign_id == campaign_id and found.last and found.last.seq <= last_seq):
-        return
-    same = found.first.campaign_id == campaign_id or (found.first.campaign == campaign and last_seq == 0)
-    if same and holds_sent(file):
-        raise Refused(
-            f"{path} holds results of the campaign {campaign!r} that this ledger does not know, so people could get a "
-            f"second message. Use the ledger it was written with (--ledger), or adopt them: --already {path}"
-        )
-    raise OutputError(f"{path} belongs to another campaign ({found.first.campaign!r}); give another file with --out")
+    for line in (found.first, found.last):
+        if line is None or (line.campaign_id == campaign_id and line.seq <= last_seq):
+            continue
+        same = line.campaign_id == campaign_id or (line.campaign == campaign and last_seq == 0)
+        if same and holds_sent(file):
+            raise _unknown_lines(path, campaign)
+        if line.campaign_id != campaign_id:
+            raise _not_ours(path, line)
+
+
+def _check_all(path: Path, file: IO[bytes], campaign_id: str, missing: Lines) -> None:
+    """Before a file is written anew: nothing in it may be another campaign's, or sent and unknown to the ledger."""
+    known: dict[int, Result] = {}
+    file.seek(0)
+    for raw in file:
+        line = _read(raw)
+        if line is None:
+            continue  # damage: there is nothing to keep
+        if line.campaign_id != campaign_id:
+            raise _not_ours(path, line)
+        if line.status in _SENT:
+            if line.seq not in known:
+                after = max(0, line.seq - 1)
+                known = {own.seq: own for own in map(from_line, missing(after, after + GROUP))}
+            own = known.get(line.seq)
+            if own is None or (own.ref, own.msg_key) != (line.ref, line.msg_key):
+                raise _unknown_lines(path, line.campaign)
+
+
+def _unknown_lines(path: Path, campaign: str) -> Refused:
+    return Refused(
+        f"{path} holds results of the campaign {campaign!r} that this ledger does not know, so people could get a "
+        f"second message. Use the ledger it was written with (--ledger), or adopt them: --already {path}"
+    )
+
+
+def _not_ours(path: Path, line: Result) -> OutputError:
+    return OutputError(f"{path} belongs to another campaign ({line.campaign!r}); give another file with --out")
 
 
 def holds_sent(file: IO[bytes]) -> bool:
     """Whether any line says that a message was or may have been accepted."""
     file.seek(0)
-    return any(b'"status":"accepted"' in line or b'"status":"unknown"' in line for line in file)
+    return any(line is not None and line.status in _SENT for line in map(_read, file))
 
 
 def _open(path: Path, mode: int) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    existed = path.exists()
+    existed = os.path.lexists(path)
+    if path.is_symlink():
+        raise OSError(0, "it is a link")
     descriptor = os.open(path, flags, mode)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(0, "not a regular file")
+        raise OSError(0, "it is not a regular file")
     if not existed and hasattr(os, "fchmod"):
         os.fchmod(descriptor, mode)  # whatever the umask
     return descriptor
@@ -173,9 +243,14 @@ def _rebuild(path: Path, missing: Lines, mode: int) -> ResultsFile:
     """Writes the whole file anew beside the old one, then takes its place."""
     fresh = path.with_name(f".{path.name}.rebuild")
     fresh.unlink(missing_ok=True)
-    results = ResultsFile(path, _open(fresh, mode), 0, missing)
-    results.catch_up()
-    fresh.replace(path)
+    with ExitStack() as undo:
+        undo.callback(fresh.unlink, missing_ok=True)
+        descriptor = _open(fresh, mode)
+        undo.callback(os.close, descriptor)
+        results = ResultsFile(path, descriptor, 0, missing)
+        results.catch_up()
+        fresh.replace(path)
+        undo.pop_all()
     return results
 
 
@@ -249,26 +324,36 @@ MEMORY_MAX = 1000  # results that wait in memory before they go to disk
 class Spool:
     """A queue of results between sending and a caller who may be slow: neither blocks sending nor grows memory.
 
-    The overflow is an unlinked temporary file (0600), read back in order.
+    The overflow is an unlinked temporary file (0600), read back in order. Where that cannot be written, memory grows
+    after all: `put` is called in the midst of sending and must not fail.
     """
 
     def __init__(self) -> None:
         self._head: deque[Result] = deque()
         self._file: IO[bytes] | None = None
-        self._read_at = self._write_at = 0
+        self._read_at = self._write_at = 0  # between them: what comes after the head
+        self._tail: deque[Result] = deque()  # what comes after the file
         self._wake = asyncio.Event()
         self._ended = False
 
     def put(self, result: Result) -> None:
-        if self._read_at == self._write_at and len(self._head) < MEMORY_MAX:
+        if self._tail:
+            self._tail.append(result)
+        elif self._read_at == self._write_at and len(self._head) < MEMORY_MAX:
             self._head.append(result)
         else:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the spool
-            self._file.seek(self._write_at)
-            self._file.write((b"+" if result.replayed else b"-") + to_line(result))
-            self._write_at = self._file.tell()
+            try:
+                self._write((b"+" if result.replayed else b"-") + to_line(result))
+            except OSError:
+                self._tail.append(result)
         self._wake.set()
+
+    def _write(self, line: bytes) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the spool
+        self._file.seek(self._write_at)
+        _write_all(self._file.fileno(), line)
+        self._write_at += len(line)
 
     def end(self) -> None:
         """No more results will come."""
@@ -282,23 +367,27 @@ class Spool:
                 return self._head.popleft()
             if self._file is not None and self._read_at < self._write_at:
                 self._refill(self._file)
-                continue
-            if self._ended:
+            elif self._tail:
+                self._head, self._tail = self._tail, self._head
+            elif self._ended:
                 return None
-            self._wake.clear()
-            await self._wake.wait()
+            else:
+                self._wake.clear()
+                await self._wake.wait()
 
     def _refill(self, file: IO[bytes]) -> None:
         file.seek(self._read_at)
-        while len(self._head) < MEMORY_MAX and file.tell() < self._write_at:
-            line = file.readline()
+        lines = file.read(min(CHUNK, self._write_at - self._read_at)).split(b"\n", MEMORY_MAX)
+        for line in lines[:-1]:  # the last is the beginning of one, or what is left over
             self._head.append(replace(from_line(line[1:]), replayed=line.startswith(b"+")))
-        self._read_at = file.tell()
+            self._read_at += len(line) + 1
         if self._read_at == self._write_at:
             self._read_at = self._write_at = 0
             file.truncate(0)
 
     def close(self) -> None:
+        """Gives the disk back. What was not taken is in the ledger."""
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._read_at = self._write_at = 0

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from omni_bulk.errors import LedgerError
 from omni_bulk.ledger import book
 from omni_bulk.ledger.book import Admitted, Admitter, Single
 from omni_bulk.ledger.schema import ledger_key, open_ledger, read_ledger, scratch
@@ -56,9 +57,10 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A read-only connection of its own, for use in one thread."""
+        """A read-only connection of its own, for use in one thread. Raises SettingsError, or LedgerError if it is gone."""
         db = read_ledger(self.path)
-        assert db is not None  # noqa: S101  the writer has it open
+        if db is None:
+            raise LedgerError(f"the ledger {self.path} was removed while it was in use")
         with closing(db):
             yield db
 

@@ -74,8 +74,8 @@ def make_campaign(tx: Transaction, account: int, name: str, now: int) -> Campaig
 
 
 def take_id(tx: Transaction, campaign: CampaignRow, uuid: str) -> CampaignRow:
-    """Gives a campaign without any line the id that its lost ledger knew it by."""
-    tx.db.execute("UPDATE campaign SET uuid = ? WHERE id = ? AND seq = 0", (uuid, campaign.id))
+    """Gives a campaign without any line the id that its lost ledger knew it by, unless that is another's here."""
+    tx.db.execute("UPDATE OR IGNORE campaign SET uuid = ? WHERE id = ? AND seq = 0", (uuid, campaign.id))
     return find_campaign(tx.db, campaign.account, campaign.name) or campaign
 
 
@@ -175,7 +175,7 @@ class Admitter:
         if self.dry:
             return self._plan(tx, entry, row)
         if row is None:
-            return self._adopt(tx, entry) or self.first(tx, entry)
+            return self._adopt(tx, entry, None) or self.first(tx, entry)
         known = self._known(row)
         repeats = row[7] == self.run or (known.state in _BINDING and not self._mark_seen(tx, row[0]))
         decision = admit(entry, known, repeats=repeats)
@@ -185,7 +185,7 @@ class Admitter:
             case Admit.REPLAY:
                 return self._replay(tx, entry, row[0], known)
             case _:
-                return self.again(tx, entry, row[0])
+                return self._adopt(tx, entry, row[0]) or self.again(tx, entry, row[0])
 
     def _known(self, row: Sequence[Any]) -> Known:
         _, state, reason, digest, number, text, version, *_ = row
@@ -216,13 +216,13 @@ class Admitter:
         row: tuple[str | None] | None = tx.db.execute(sql, (self.campaign.id, *keys)).fetchone()
         return row
 
-    def _adopt(self, tx: Transaction, entry: Entry) -> Admitted | None:
+    def _adopt(self, tx: Transaction, entry: Entry, message: int | None) -> Admitted | None:
         """A row that another tool, or a lost ledger's results, already sent to: accepted without a POST."""
         found = self._adopted(tx, entry)
         if found is None:
             return None
-        message = self._insert(tx, entry, State.READY, None)
-        done = self._told(tx, entry, message, Status.ACCEPTED, "already_sent", msg_key=found[0])
+        ready = self.first(tx, entry) if message is None else self.again(tx, entry, message)
+        done = self._told(tx, entry, ready.id, Status.ACCEPTED, _ALREADY_SENT, msg_key=found[0])
         return replace(done, do=Admit.REPLAY)
 
     def again(self, tx: Transaction, entry: Entry, message: int) -> Admitted:
@@ -244,7 +244,7 @@ class Admitter:
         if known.state not in _BINDING:
             tx.db.execute("UPDATE message SET run = ?, row = ? WHERE id = ?", (self.run, entry.item.row, message))
         result = latest(tx.db, message) if self.replays else None
-        return Admitted(entry, Admit.REPLAY, message, known.state.status, known.reason, result)
+        return Admitted(entry, Admit.REPLAY, message, _present(known.state), known.reason, result)
 
     def _repeat(self, tx: Transaction, entry: Entry, decision: Admission, *, duplicate_of: str | None) -> Admitted:
         sql = (
@@ -256,16 +256,18 @@ class Admitter:
         status, reason = decision.status, decision.reason
         assert status is not None and reason is not None  # noqa: S101, PT018  every REPEAT of the table has both
         row = tx.db.execute(_KNOWN, (self.campaign.id, again.identity)).fetchone()
-        if row is not None and row[1] == State.of(status) and row[2] == reason:
-            tx.db.execute("UPDATE message SET run = ?, row = ? WHERE id = ?", (self.run, entry.item.row, row[0]))
-            result = latest(tx.db, row[0]) if self.replays else None
-            return Admitted(entry, Admit.REPLAY, row[0], status, reason, result)
+        same = row is not None and row[1] == State.of(status) and row[2] == reason
+        if self.dry:
+            return Admitted(entry, Admit.REPLAY if same else Admit.REPEAT, 0, status, reason)
         if row is None:
             message = self._insert(tx, again, State.of(status), reason, duplicate_of=duplicate_of)
         else:
             message = row[0]
             sql = "UPDATE message SET state = ?, reason = ?, run = ?, row = ? WHERE id = ?"
             tx.db.execute(sql, (State.of(status), reason, self.run, entry.item.row, message))
+        if same:
+            result = latest(tx.db, message) if self.replays else None
+            return Admitted(entry, Admit.REPLAY, message, status, reason, result)
         return self._told(tx, again, message, status, reason, duplicate_of=duplicate_of)
 
     def _insert(
@@ -299,28 +301,28 @@ class Admitter:
         return Admitted(entry, do, message, status, reason, written)
 
     def _plan(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None) -> Admitted:
-        sql = "SELECT 0, state, reason, digest, number_digest, text_digest, ? FROM planned WHERE identity = ?"
-        planned = tx.db.execute(sql, (self.campaign.template_version, entry.identity)).fetchone()
-        if planned is not None:
-            decision = admit(entry, self._known(planned), repeats=True)
-            return Admitted(entry, decision.do, 0, decision.status, decision.reason)
+        """What `_admit` would decide. Instead of writing it remembers what the ledger would know then."""
+        sql = "SELECT 0, state, reason, digest, number_digest, text_digest, version FROM planned WHERE identity = ?"
+        planned = tx.db.execute(sql, (entry.identity,)).fetchone()
+        met = row if planned is None else planned
+        decision = admit(entry, None if met is None else self._known(met), repeats=planned is not None)
         made = entry.item
-        known = None if row is None else self._known(row)
-        decision = admit(entry, known, repeats=False)
-        state = State.READY if isinstance(made, Message) else State.of(made.status)
-        reason = None if isinstance(made, Message) else made.reason
-        if known is None and self._adopted(tx, entry):
-            decision, known = Admission(Admit.REPLAY), Known(State.ACCEPTED, "already_sent", b"", b"", b"")
-        if decision.do is Admit.REPLAY and known is not None:
-            state, reason = known.state, known.reason
-        tx.db.execute(
-            "INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?)",
-            (entry.identity, state, reason, entry.digest, entry.number_digest, entry.text_digest),
-        )
+        digests: Sequence[Any] = (entry.digest, entry.number_digest, entry.text_digest)
+        version = self.campaign.template_version
+        state, reason = (State.READY, None) if isinstance(made, Message) else (State.of(made.status), made.reason)
+        if decision.do is Admit.SEND and self._adopted(tx, entry) is not None:
+            decision, state, reason = Admission(Admit.REPLAY), State.ACCEPTED, _ALREADY_SENT
+        elif decision.do in {Admit.REPLAY, Admit.REPEAT} and met is not None:  # the recipient's own row stays as it is
+            state, reason, digests, version = State(met[1]), met[2], met[3:6], met[6]
+        if planned is None:
+            tx.db.execute(
+                "INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?, ?)", (entry.identity, state, reason, *digests, version)
+            )
         if decision.do is Admit.REPEAT:
-            return Admitted(entry, decision.do, 0, decision.status, decision.reason)
-        status = None if state in {State.READY, State.CLAIMED} else state.status
-        return Admitted(entry, decision.do, 0, Status.UNKNOWN if state is State.CLAIMED else status, reason)
+            return self._repeat(tx, entry, decision, duplicate_of=None)
+        if decision.do is Admit.SEND:
+            return Admitted(entry, Admit.SEND)
+        return Admitted(entry, decision.do, 0, _present(state), reason)
 
 
 class Single(Enum):
@@ -353,7 +355,8 @@ def admit_single(
     if busy:
         return Single.WAIT, Admitted(entry, Admit.REPLAY, message)
     if state == State.CLAIMED:
-        recover(tx, admitter.campaign, owned_by=holder)
+        # Of a dead owner all of them; of our own this one, of which nobody knows any more: others may be in flight.
+        recover(tx, admitter.campaign, owned_by=holder, only=message if holder == owner else None)
         state = State.UNKNOWN
     if state in {State.ACCEPTED, State.UNKNOWN} or (state == State.REJECTED and not other):
         done = State(state).status
@@ -369,6 +372,12 @@ def _owned(tx: Transaction, admitted: Admitted, owner: str) -> tuple[Single, Adm
 
 
 _BINDING = frozenset({State.ACCEPTED, State.UNKNOWN, State.REJECTED, State.CLAIMED})
+_ALREADY_SENT = "already_sent"
+
+
+def _present(state: State) -> Status:
+    """How a message stands that is not to be sent: what is claimed without a result may have left."""
+    return Status.UNKNOWN if state is State.CLAIMED else state.status
 
 
 def _content(entry: Entry) -> tuple[object, ...]:
@@ -421,31 +430,37 @@ def take_back(tx: Transaction, message: int) -> None:
 
 
 def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Result:
-    """The final record, with the next `seq` of the campaign. Gives the result as written."""
+    """The final record, with the next `seq` of the campaign. Gives the result as written.
+
+    Fails for a message that was accepted: nothing that happens later could make that untrue.
+    """
     sql = "UPDATE campaign SET seq = seq + 1 WHERE id = ? RETURNING seq"
     seq = int(tx.db.execute(sql, (campaign,)).fetchone()[0])
     written = replace(result, seq=seq)
     line = to_line(written)
-    tx.db.execute(
-        "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ? WHERE id = ?",
-        (
-            State.of(result.status), result.attempts, seq, result.msg_key, result.code, result.result, result.reason,
-            message,
-        ),
-    )  # fmt: skip
+    sql = (
+        "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ? "
+        "WHERE id = ? AND state <> ?"
+    )
+    outcome = (result.msg_key, result.code, result.result, result.reason)
+    values = (State.of(result.status), result.attempts, seq, *outcome, message, State.ACCEPTED)
+    if tx.db.execute(sql, values).rowcount != 1:
+        raise AssertionError("a message that was accepted was about to get another result")
     tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign, seq, message, line))
     tx.lines.append((campaign, written, line))
     return written
 
 
-def recover(tx: Transaction, campaign: CampaignRow, *, owned_by: str | None = None) -> list[Result]:
+def recover(
+    tx: Transaction, campaign: CampaignRow, *, owned_by: str | None = None, only: int | None = None
+) -> list[Result]:
     """Claims without a result, left by a run that died: nobody knows whether those messages left, so `unknown`."""
     sql = (
         "SELECT id, ref, number, from_, country, encoding, segments, row, attempts, claimed_at, warnings FROM message "
-        "WHERE campaign = ? AND state = 1 AND owner IS ? ORDER BY claimed_at, id"
+        "WHERE campaign = ? AND state = 1 AND owner IS ? AND id = coalesce(?, id) ORDER BY claimed_at, id"
     )
     settled = []
-    for row in tx.db.execute(sql, (campaign.id, owned_by)).fetchall():
+    for row in tx.db.execute(sql, (campaign.id, owned_by, only)).fetchall():
         message, ref, number, from_, country, encoding, segments, line, attempts, claimed_at, warnings = row
         result = Result(
             seq=0, campaign_id=campaign.uuid, campaign=campaign.name, status=Status.UNKNOWN, ref=ref, to=number,
@@ -476,27 +491,36 @@ def lines(db: sqlite3.Connection, campaign: int, after: int, upto: int | None = 
 # ── adopting what was sent without this ledger ────────────────────────────────────────────────────────────────────
 
 
-def restore(tx: Transaction, campaign: CampaignRow, identities: Identities, results: Iterable[Result]) -> int:
-    """Takes a results file of this campaign back into a ledger that lost it, line by line. Gives the number of lines."""
+def restore(
+    tx: Transaction, campaign: CampaignRow, identities: Identities, results: Iterable[Result], *, kind: str
+) -> int:
+    """Takes a results file of this campaign back into a ledger that lost it, line by line. Gives the number of lines.
+
+    `kind` is that of the campaign's list, as its lines show it.
+    """
+    sql = (
+        "INSERT INTO message (campaign, identity, ref, duplicate_of, state, run, row, number, from_, country, "
+        "encoding, segments, attempts, claimed_at, seq, msg_key, code, result, reason) "
+        "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (campaign, identity) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, "
+        "seq = excluded.seq, msg_key = excluded.msg_key, code = excluded.code, result = excluded.result, "
+        "reason = excluded.reason RETURNING id"
+    )
+    tx.db.execute("UPDATE campaign SET kind = coalesce(kind, ?) WHERE id = ?", (kind, campaign.id))
     count = 0
     for result in results:
-        identity = _identity_of_line(identities, result)
-        sql = (
-            "INSERT INTO message (campaign, identity, ref, duplicate_of, state, run, row, number, from_, country, "
-            "encoding, segments, attempts, claimed_at, seq, msg_key, code, result, reason) "
-            "VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (campaign, identity) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, "
-            "seq = excluded.seq, msg_key = excluded.msg_key, code = excluded.code, result = excluded.result, "
-            "reason = excluded.reason RETURNING id"
-        )
         values = (
-            campaign.id, identity, result.ref, result.duplicate_of, State.of(result.status), result.row, result.to,
-            result.from_, result.country, result.encoding, result.segments, result.attempts, epoch_ms(result.sent_at),
-            result.seq, result.msg_key, result.code, result.result, result.reason,
+            campaign.id, _identity_of_line(identities, result), result.ref, result.duplicate_of,
+            State.of(result.status), result.row, result.to, result.from_, result.country, result.encoding,
+            result.segments, result.attempts, epoch_ms(result.sent_at), result.seq, result.msg_key, result.code,
+            result.result, result.reason,
         )  # fmt: skip
         message = tx.db.execute(sql, values).fetchone()[0]
         tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign.id, result.seq, message, to_line(result)))
         tx.db.execute("UPDATE campaign SET seq = ? WHERE id = ?", (result.seq, campaign.id))
+        if kind == "ref" and identity_of_own_ref(result.ref or "") and State.of(result.status) in TAKEN:
+            # It looks like a ref of ours and may yet be the list's: copied from the results of another campaign.
+            adopt(tx, campaign.id, [([identities.of_ref(str(result.ref))], result.msg_key)])
         count += 1
     return count
 
@@ -507,13 +531,18 @@ def _identity_of_line(identities: Identities, result: Result) -> bytes:
         return identities.of_repeat(str(result.duplicate_of).encode(), result.seq)
     if identity_of_own_ref(result.ref) is None:
         return identities.of_ref(result.ref)
+    # A row without a readable number is not known again: it binds nobody, and gets a line of its own at the next run.
     return identities.of_number(result.to or result.ref)
 
 
-def adopt(tx: Transaction, campaign: int, keys: Iterable[tuple[bytes, str | None]]) -> int:
-    """Marks identities as sent elsewhere: (identity, msgKey or None). Gives the number of new ones."""
+def adopt(tx: Transaction, campaign: int, sent: Iterable[tuple[Sequence[bytes], str | None]]) -> int:
+    """Marks recipients as sent to elsewhere: (identities, msgKey or None). Gives the number of those not yet marked."""
     sql = "INSERT OR IGNORE INTO adopted VALUES (?, ?, ?)"
-    return sum(tx.db.execute(sql, (campaign, identity, msg_key)).rowcount for identity, msg_key in keys)
+    count = 0
+    for keys, msg_key in sent:
+        marked = sum(tx.db.execute(sql, (campaign, identity, msg_key)).rowcount for identity in keys)
+        count += marked > 0
+    return count
 
 
 def adopting(db: sqlite3.Connection, campaign: int) -> bool:
@@ -523,12 +552,19 @@ def adopting(db: sqlite3.Connection, campaign: int) -> bool:
 # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected or
+# removed since is not a problem any more. Single sends, and what was taken back, belong to no run.
+_COUNTS = (
+    "(state NOT IN (4, 6, 7) OR run = (SELECT coalesce(max(run.id), 0) FROM run WHERE run.campaign = message.campaign))"
+)
+
+
 def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
     """All campaigns, newest last: name, recipients, accepted, created, completed, origin."""
     sql = (
-        "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "
+        "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "  # noqa: S608  of constants
         "coalesce(sum(message.state = ?), 0) FROM campaign JOIN account ON account.id = campaign.account "
-        "LEFT JOIN message ON message.campaign = campaign.id AND message.duplicate_of IS NULL "
+        f"LEFT JOIN message ON message.campaign = campaign.id AND {_COUNTS} "
         "GROUP BY campaign.id ORDER BY created_at, campaign.id"
     )
     return [
@@ -546,20 +582,15 @@ def campaigns_named(db: sqlite3.Connection, name: str) -> list[CampaignRow]:
 
 
 def standing(db: sqlite3.Connection, campaign: CampaignRow) -> dict[str, Any]:
-    """How a campaign stands: recipients by state, reason and country.
-
-    What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected
-    since is not a problem any more.
-    """
+    """How a campaign stands: recipients by state, reason and country."""
     sql = (
-        "SELECT state, reason, country, count(*), coalesce(sum(segments), 0) FROM message WHERE campaign = ? AND "
-        "(state NOT IN (?, ?, ?) OR run = (SELECT max(id) FROM run WHERE campaign = ?)) GROUP BY state, reason, country"
+        "SELECT state, reason, country, count(*), coalesce(sum(segments), 0) FROM message "  # noqa: S608  of constants
+        f"WHERE campaign = ? AND {_COUNTS} GROUP BY state, reason, country"
     )
     states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
     reasons: dict[str, int] = {}
     countries: dict[str, dict[str, Any]] = {}
-    values = (campaign.id, State.FAILED, State.INVALID, State.SKIPPED, campaign.id)
-    for state, reason, country, number, segments in db.execute(sql, values):
+    for state, reason, country, number, segments in db.execute(sql, (campaign.id,)):
         states[_STATE_NAMES[State(state)]] += number
         if reason is not None:
             reasons[reason] = reasons.get(reason, 0) + number

@@ -4,10 +4,12 @@ import os
 import secrets
 import sqlite3
 import stat
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
-from omni_bulk.errors import LedgerError, SettingsError
+from omni_bulk.errors import LedgerError, OmniBulkError, SettingsError
 from omni_bulk.identity import KEY_BYTES
 
 VERSION = 1
@@ -60,9 +62,13 @@ CREATE TEMP TABLE repeated (
     identity BLOB NOT NULL, run INTEGER NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (identity, run)
 ) WITHOUT ROWID;
 CREATE TEMP TABLE planned (
-    identity BLOB PRIMARY KEY, state INTEGER NOT NULL, reason TEXT, digest BLOB, number_digest BLOB, text_digest BLOB
+    identity BLOB PRIMARY KEY, state INTEGER NOT NULL, reason TEXT, digest BLOB, number_digest BLOB, text_digest BLOB,
+    version INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+
+_ELSEWHERE = "name another with --ledger"
+_creating = threading.Lock()
 
 
 def open_ledger(path: Path, *, create: bool = True) -> sqlite3.Connection:
@@ -76,7 +82,7 @@ def open_ledger(path: Path, *, create: bool = True) -> sqlite3.Connection:
         _create_file(path, create=create)
         db = sqlite3.connect(path, timeout=BUSY_TIMEOUT / 1000, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise SettingsError(f"the ledger {path} cannot be opened ({_why(error)}); name another with --ledger") from None
+        raise SettingsError(f"the ledger {path} cannot be opened ({_why(error)}); {_ELSEWHERE}") from None
     try:
         _prepare(db, path)
     except BaseException:
@@ -104,7 +110,7 @@ def read_ledger(path: Path) -> sqlite3.Connection | None:
             db.close()
             raise
     except sqlite3.Error as error:
-        raise SettingsError(f"the ledger {path} cannot be read ({_why(error)})") from None
+        raise SettingsError(f"the ledger {path} cannot be read ({_why(error)}); {_ELSEWHERE}") from None
     return db
 
 
@@ -123,49 +129,77 @@ def ledger_key(db: sqlite3.Connection) -> bytes:
 
 
 def _create_file(path: Path, *, create: bool) -> None:
-    if create and not path.parent.exists():
-        path.parent.mkdir(mode=0o700, parents=True)
-    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if create else 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file")
-    finally:
-        os.close(descriptor)
+    """Makes sure that there is a regular file of one name, made for its owner alone.
+
+    One that is there is looked at, never opened: closing any descriptor of a file drops all POSIX locks that this
+    process holds on it, SQLite's own too, and then another process takes the -wal away under a live writer.
+    """
+    with _creating:
+        if create and not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # another process may be as fast
+            path.parent.chmod(0o700)  # whatever the umask
+        if create and not os.path.lexists(path):
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(0, "it is a link" if stat.S_ISLNK(found.st_mode) else "it is not a regular file")
+        if found.st_nlink > 1:  # each name would have locks and a -wal of its own
+            raise OSError(0, "it has a second name, a hard link")
+        if found.st_size == 0:
+            path.chmod(0o600)  # whatever the umask
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     try:
         db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-        version = _version(db, path)
-        db.execute("PRAGMA journal_mode = WAL")
+        _version(db, path)  # before anything is changed: it may be somebody else's
+        _use_wal(db)
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA fullfsync = 1")  # macOS: an fsync alone does not reach the disk
         db.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite swallows an I/O error of an automatic checkpoint
         db.execute("PRAGMA cache_size = -16000")
-        if version == 0:
-            _create_tables(db)
+        _create_tables(db)
         db.executescript(_TEMPORARY)
     except sqlite3.Error as error:
         raise SettingsError(
-            f"the ledger {path} cannot be used ({_why(error)}); name another with --ledger, or restore it from a backup"
+            f"the ledger {path} cannot be used ({_why(error)}); {_ELSEWHERE}, or restore it from a backup"
         ) from None
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    application = int(db.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    with closing(db.cursor()) as cursor:
+        cursor.execute("BEGIN")  # one view of all three, though another process may be creating the tables
+        version = int(cursor.execute("PRAGMA user_version").fetchone()[0])
+        application = int(cursor.execute("PRAGMA application_id").fetchone()[0])
+        tables = int(cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+        cursor.execute("COMMIT")
     if application != APPLICATION_ID and (version or tables):
-        raise SettingsError(f"{path} is a database of something else, not a ledger; name another with --ledger")
+        raise SettingsError(f"{path} is a database of something else, not a ledger; {_ELSEWHERE}")
     if version > VERSION:
         raise SettingsError(
-            f"the ledger {path} was written by a newer omni_bulk (its version is {version}); upgrade first"
+            f"the ledger {path} was written by a newer omni_bulk (its version is {version}); upgrade first, "
+            f"or {_ELSEWHERE}"
         )
     return version
 
 
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Where two processes switch a new ledger to WAL at once, SQLite tells one of them "locked" without waiting."""
+    give_up = monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > give_up:
+                raise
+            sleep(0.01)
+        else:
+            return
+
+
 def _create_tables(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
+    db.execute("BEGIN IMMEDIATE")  # also the proof that the file can be written
     if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been faster
         for statement in _TABLES.split(";\n"):
             db.execute(statement)
@@ -176,9 +210,12 @@ def _create_tables(db: sqlite3.Connection) -> None:
 
 
 def _why(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    """In words. Messages of SQLite, of the system and of our own hold no number and no text; of others nobody knows."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error) if isinstance(error, sqlite3.Error | OmniBulkError) else type(error).__name__
 
 
-def ledger_error(error: BaseException, doing: str) -> LedgerError:
-    """One sentence for an I/O error of the ledger. SQLite's own messages hold no values, so they may be shown."""
-    return LedgerError(f"{doing}: {_why(error) if isinstance(error, Exception) else type(error).__name__}")
+def ledger_error(error: Exception, doing: str) -> LedgerError:
+    """One sentence for trouble with the ledger or the results file."""
+    return LedgerError(f"{doing}: {_why(error)}")

@@ -8,11 +8,12 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from omni_bulk.errors import LedgerError
+from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.ledger.schema import ledger_error
 from omni_bulk.model import Result
 
@@ -30,6 +31,8 @@ class Transaction:
 
 Operation = Callable[[Transaction], Any]
 Follower = Callable[[list[tuple[Result, bytes]]], None]
+Batch = list[tuple[Operation, asyncio.Future[Any]]]
+Outcomes = list[tuple[asyncio.Future[Any], Any]]
 
 
 class Writer:
@@ -39,9 +42,10 @@ class Writer:
         self._db = db
         self._loop = loop
         self._followers: dict[int, Follower] = {}
-        self._pending: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._pending: Batch = []
         self._wanted_at: float | None = None  # monotonic time by which the pending operations should be committed
         self._condition = threading.Condition()
+        self._telling = threading.Lock()
         self._closing = False
         self.failure: LedgerError | None = None
         self.commits = 0
@@ -50,8 +54,11 @@ class Writer:
         self._thread.start()
 
     def follow(self, campaign: int, follower: Follower | None) -> None:
-        """`follower` gets the lines of this campaign after each commit, in the writer's thread, before any future."""
-        with self._condition:
+        """`follower` gets the lines of this campaign after each commit, in the writer's thread, before any future.
+
+        With None nobody does: when this returns, the last follower is not at work any more and may be closed.
+        """
+        with self._telling:
             if follower is None:
                 self._followers.pop(campaign, None)
             else:
@@ -62,7 +69,7 @@ class Writer:
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._condition:
             if self._closing:
-                future.set_exception(LedgerError("the ledger is closed"))
+                _resolve([(future, LedgerError("the ledger is closed"))])
                 return future
             self._pending.append((operation, future))
             wanted = monotonic() + LINGER if patient else 0.0
@@ -86,7 +93,7 @@ class Writer:
             self._checkpoint("TRUNCATE")
         self._db.close()
 
-    def _gather(self) -> list[tuple[Operation, asyncio.Future[Any]]]:
+    def _gather(self) -> Batch:
         with self._condition:
             while not self._closing:
                 if self._wanted_at is None:
@@ -99,72 +106,114 @@ class Writer:
             self._wanted_at = None
             return batch
 
-    def _commit(self, batch: list[tuple[Operation, asyncio.Future[Any]]]) -> list[tuple[asyncio.Future[Any], Any]]:
-        transaction = Transaction(self._db)
-        outcomes: list[tuple[asyncio.Future[Any], Any]] = []
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for operation, future in batch:
-                outcomes.append((future, operation(transaction)))
-            self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001  whatever it was, nothing of this batch counts as written
+    def _commit(self, batch: Batch) -> Outcomes:
+        """All in one transaction, and what fails alone left out of it: what is in flight is to be recorded if at all
+        possible. A commit that fails is tried once more, because without the claims, which then refuse themselves, the
+        rest may fit.
+        """
+        failed: dict[asyncio.Future[Any], BaseException] = {}
+        tries = 2
+        while tries and len(failed) < len(batch):
+            transaction = Transaction(self._db)
+            try:
+                self._begin()
+            except Exception as error:  # noqa: BLE001  nothing of this batch is to blame
+                self._fail(error)
+                break
+            outcomes = self._operate(batch, transaction, failed)
+            if outcomes is None:
+                continue
+            try:
+                self._db.execute("COMMIT")
+            except Exception as error:  # noqa: BLE001  whatever it was, nothing is written
+                self._fail(error)
+                tries -= 1
+            else:
+                self._committed(transaction, len(batch))
+                return [*outcomes, *failed.items()]
+        with suppress(sqlite3.Error):  # the error that led here is the one to tell
             self._roll_back()
-            wrapped = self._fail(error)
-            return [(future, wrapped) for _, future in batch]
-        self.commits += 1
-        self._tell_followers(transaction)
-        self._since_checkpoint += len(batch)
-        if self._since_checkpoint >= CHECKPOINT_EVERY:
-            self._checkpoint("PASSIVE")
+        return [(future, failed.get(future, self.failure)) for _, future in batch]
+
+    def _operate(
+        self, batch: Batch, transaction: Transaction, failed: dict[asyncio.Future[Any], BaseException]
+    ) -> Outcomes | None:
+        """Runs what has not failed before; None when something did now, and the transaction is of no use."""
+        outcomes: Outcomes = []
+        for operation, future in batch:
+            if future in failed:
+                continue
+            try:
+                outcomes.append((future, operation(transaction)))
+            except Exception as error:  # noqa: BLE001  the outcome of this operation alone
+                failed[future] = self._fail(error)
+                return None
         return outcomes
 
+    def _begin(self) -> None:
+        self._roll_back()
+        self._db.execute("BEGIN IMMEDIATE")
+
     def _roll_back(self) -> None:
-        try:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-        except sqlite3.Error:
-            return  # the failure that led here is the one to report
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def _fail(self, error: Exception) -> BaseException:
-        """I/O trouble becomes LedgerError and closes the gate; a bug stays what it is, with its traceback."""
-        if not isinstance(error, sqlite3.Error | OSError):
-            self.failure = self.failure or LedgerError("the ledger stopped after an internal error")
+        """I/O trouble becomes LedgerError and closes the gate; a bug closes it too, and stays what it is.
+
+        A refusal (an error of our own) is the answer to one operation, and nobody else's business.
+        """
+        if isinstance(error, OmniBulkError):
             return error
-        self.failure = self.failure or ledger_error(error, "the ledger could not be written")
-        return self.failure
+        if isinstance(error, sqlite3.Error | OSError):
+            self.failure = self.failure or ledger_error(error, "the ledger could not be written")
+            return self.failure
+        if self.failure is None:
+            self.failure = LedgerError("the ledger stopped after an internal error")
+            self.failure.__cause__ = error
+        return error
+
+    def _committed(self, transaction: Transaction, operations: int) -> None:
+        self.commits += 1
+        self._tell_followers(transaction)
+        self._since_checkpoint += operations
+        if self._since_checkpoint >= CHECKPOINT_EVERY:
+            self._checkpoint("PASSIVE")
 
     def _tell_followers(self, transaction: Transaction) -> None:
         by_campaign: dict[int, list[tuple[Result, bytes]]] = {}
         for campaign, result, line in transaction.lines:
             by_campaign.setdefault(campaign, []).append((result, line))
-        for campaign, lines in by_campaign.items():
-            follower = self._followers.get(campaign)
-            if follower is None:
-                continue
-            try:
-                follower(lines)
-            except OSError as error:
-                self.failure = self.failure or ledger_error(error, "the results file could not be written")
+        with self._telling:
+            for campaign, lines in by_campaign.items():
+                follower = self._followers.get(campaign)
+                if follower is None:
+                    continue
+                try:
+                    follower(lines)
+                except Exception as error:  # noqa: BLE001  whatever it was, this thread must go on recording
+                    self.failure = self.failure or ledger_error(error, "the results file could not be written")
 
     def _checkpoint(self, mode: str) -> None:
         self._since_checkpoint = 0
         try:
-            self._db.execute(f"PRAGMA wal_checkpoint({mode})")
+            self._db.execute(f"PRAGMA wal_checkpoint({mode})")  # a reader in its way is no error: later, then
         except sqlite3.Error as error:
             self.failure = self.failure or ledger_error(error, "the ledger could not be written")
 
-    def _hand_over(self, outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    def _hand_over(self, outcomes: Outcomes) -> None:
         try:
             self._loop.call_soon_threadsafe(_resolve, outcomes)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more, and what was committed stays committed
 
 
-def _resolve(outcomes: list[tuple[asyncio.Future[Any], Any]]) -> None:
+def _resolve(outcomes: Outcomes) -> None:
     for future, outcome in outcomes:
         if future.done():
             continue  # its waiter was cancelled
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)
+            future.exception()  # a release may have nobody who awaits it; `failure` keeps what matters
         else:
             future.set_result(outcome)
