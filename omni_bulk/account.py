@@ -92,7 +92,7 @@ class Account:
         self.gate = Gate(
             rate,
             claim=lambda messages: ledger.claim(messages, world.now()),
-            release=self._take_back,
+            release=ledger.take_back,
             clock=world.clock,
             sleep=world.sleep,
         )
@@ -106,24 +106,17 @@ class Account:
             draw=world.draw,
             unrecorded=unrecorded,
         )
-        self._pace: asyncio.Task[None] | None = None
-
-    def _take_back(self, message: int) -> "asyncio.Future[None]":
-        return self.ledger.take_back(message)
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._client)
         self.id = await self.ledger.write(partial(_make_account, client_id=self.client_id, origin=self.origin))
-        self._pace = asyncio.create_task(self.gate.run(), name="omni-bulk-pace")
+        await self._stack.enter_async_context(self._client)
+        self._stack.push_async_callback(self.tokens.close)
+        self._stack.push_async_callback(_end, asyncio.create_task(self.gate.run(), name="omni-bulk-pace"))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._pace is not None:
-            self._pace.cancel()
-            await asyncio.gather(self._pace, return_exceptions=True)
-        await self.tokens.close()
         await self._stack.aclose()
         if self._owner_lock.held:
             await asyncio.to_thread(self._owner_lock.release)
@@ -133,6 +126,11 @@ class Account:
         if not self._owner_lock.held:
             await asyncio.to_thread(self._owner_lock.acquire)
         return self.owner
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)  # an error of it has reached all who waited
 
 
 def _make_account(tx: Transaction, client_id: str, origin: str) -> int:

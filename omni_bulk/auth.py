@@ -18,10 +18,10 @@ from omni_bulk.policy import PATIENCE, account_stop, backoff
 from omni_bulk.wire import CODES, Answer, Failure, Token, read_omni, read_token, retry_after
 
 LIFE_UNKNOWN = 23 * 3600.0  # s: the guide says 24 h; used when `expired` does not parse or is out of bounds
-LIFE_MIN, LIFE_MAX = 60.0, 48 * 3600.0  # s
+LIFE_MIN, LIFE_MAX = 60.0, 48 * 3600.0  # s; so the clock alone never asks for two tokens within half a minute
 AHEAD_MAX = 600.0  # s before the end of its life that a token is replaced, or a tenth of the life if that is less
-CLOCK_REFRESH_MIN = 30.0  # s between refreshes that only the clock asks for
 UNPROVEN_MAX = 3
+REST = 30.0  # s after such a stop in which no further token is asked for
 logger = logging.getLogger("omni_bulk")
 
 
@@ -37,7 +37,7 @@ class Grant:
 def due(life: float | None) -> float:
     """Seconds after its issue at which a token of this stated life is replaced."""
     sound = life if life is not None and LIFE_MIN <= life <= LIFE_MAX else LIFE_UNKNOWN
-    return max(sound - min(AHEAD_MAX, sound / 10), CLOCK_REFRESH_MIN)
+    return sound - min(AHEAD_MAX, sound / 10)
 
 
 class Tokens:
@@ -62,12 +62,16 @@ class Tokens:
         self._generation = 0
         self._unproven = 0  # generations in a row that no answer has proven
         self._refused_invalid = False  # the last generation ended with A002
+        self._stopped: Stopped | None = None
+        self._rests_until = 0.0
         self.fetched = 0
 
     async def get(self) -> Grant:
         """The token to use now. Waits for a refresh under way. Raises Stopped when no token can be had."""
         if grant := self.peek():
             return grant
+        if self._stopped is not None and self._clock() < self._rests_until:
+            raise self._stopped
         if self._refresh is None:
             self._refresh = asyncio.create_task(self._renew(), name="omni-bulk-token")
             self._refresh.add_done_callback(self._refreshed)
@@ -90,15 +94,19 @@ class Tokens:
             return None  # an old token; its successor is here or on its way
         self._grant = None
         if verdict.code == "A002" and self._unproven and self._refused_invalid:
-            return Stopped("a fresh token was refused as invalid (A002): check the account", reason="token_invalid")
+            return self._stop("a fresh token was refused as invalid (A002): check the account", "token_invalid")
         self._refused_invalid = verdict.code == "A002"
         if self._unproven >= UNPROVEN_MAX:
-            return Stopped(
+            return self._stop(
                 f"{UNPROVEN_MAX} tokens in a row were refused ({verdict.code}) without one that worked: "
                 "the API issues tokens that it does not accept; ask the vendor",
-                reason="tokens_do_not_work",
+                "tokens_do_not_work",
             )
         return None
+
+    def _stop(self, sentence: str, reason: str) -> Stopped:
+        self._stopped, self._rests_until = Stopped(sentence, reason=reason), self._clock() + REST
+        return self._stopped
 
     async def close(self) -> None:
         """Ends a refresh under way."""
@@ -130,7 +138,7 @@ class Tokens:
         answer: Answer = await AsyncRetrying(
             sleep=self._sleep,
             wait=wait,
-            stop=lambda _: self._clock() - since > PATIENCE,
+            stop=lambda state: self._clock() + state.upcoming_sleep - since > PATIENCE,
             retry=retry_if_result(lambda got: read_token(got) is None and passing(got)),
             retry_error_callback=self._outcome,
         )(self._fetch)
@@ -170,8 +178,9 @@ def no_token(answer: Answer) -> Stopped:
         return Stopped(message, reason="unavailable", exit_code=69)
     if code in {"A110", "A111", "A113"}:
         return account_stop(Verdict(Kind.ACCOUNT, code=code))
-    if code is not None or answer.status in {401, 403}:
+    if code not in {None, "A000"} or answer.status in {401, 403}:
         return account_stop(Verdict(Kind.ACCOUNT, code="A100" if code is None else code))
     return Stopped(
-        f"the token endpoint answers HTTP {answer.status} without a token: check --base-url", reason="no_token"
+        f"the token endpoint answers HTTP {answer.status} without a token that can be used: check --base-url",
+        reason="no_token",
     )

@@ -8,6 +8,8 @@ Rules, each for a trap that was measured on aiohttp 3.14:
 - An exception's class does not tell whether bytes left: ``ServerDisconnectedError`` comes with nothing written and
   after the whole POST. The request body itself notes when aiohttp starts to write it. The upload tracker tells that
   aiohttp got as far as connecting at all; where it did not (a mocked session), nothing is proven.
+- What a server sends on an idle connection is kept by aiohttp and taken for the answer to the next request, and all
+  later answers are then one request late. So the body refuses a connection on which something lies already.
 - No exception of aiohttp is logged, chained or shown: its ``repr`` can hold the bearer token.
 """
 
@@ -22,6 +24,7 @@ from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from omni_bulk.errors import SettingsError
@@ -29,7 +32,7 @@ from omni_bulk.model import Evidence
 from omni_bulk.wire import SEND_PATH, TOKEN_PATH, Answer, Failure
 
 BODY_MAX = 64 * 1024  # bytes of an answer that are read
-CONNECT_TIMEOUT = 10.0  # s for DNS, TCP and TLS
+CONNECT_TIMEOUT = 10.0  # s for TCP and TLS; DNS and the wait for a connection end with the attempt
 KEEP_ALIVE = 4.0  # s an idle connection is kept: shorter than what servers and balancers usually allow
 
 
@@ -47,18 +50,27 @@ class Endpoint:
 
 
 class _Body(aiohttp.BytesPayload):
-    """A request body that knows whether it was handed to the transport. aiohttp sends headers and body in one write."""
+    """A request body that knows whether it was handed to the transport. aiohttp sends headers and body in one write.
+
+    Once `withdrawn` it is never written: what was judged as unwritten stays so.
+    """
 
     handed_over = False
+    withdrawn = False
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if self.withdrawn or not _is_fresh(writer.transport):
+            raise aiohttp.ClientConnectionResetError("the connection was of no use before anything was written")
         self.handed_over = True
-        try:
-            await super().write_with_length(writer, content_length)
-        except aiohttp.ClientConnectionResetError:
-            # Raised by the writer when the transport was already closed, before a byte is handed to it.
-            self.handed_over = False
-            raise
+        await super().write_with_length(writer, content_length)
+
+
+def _is_fresh(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether a request may be written: the connection is open, and nothing came on it before we asked."""
+    if transport is None or transport.is_closing():
+        return False
+    protocol = transport.get_protocol()
+    return not (isinstance(protocol, ResponseHandler) and protocol.should_close)
 
 
 class Client:
@@ -96,14 +108,14 @@ class Client:
     async def fetch_token(self) -> Answer:
         """One request of the token endpoint."""
         secrets = {"X-IB-Client-Id": self._endpoint.client_id, "X-IB-Client-Passwd": self._endpoint.password}
-        return await self._request(self._token_url, secrets, None)
+        return await self._request(self._token_url, secrets, _Body(b""))
 
     async def post_message(self, body: bytes, authorization: str) -> Answer:
         """One POST of one message: a status and a bounded body, or a failure with what is known of the bytes."""
-        headers = {"Authorization": authorization}
-        return await self._request(self._send_url, headers, _Body(body, content_type="application/json"))
+        headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        return await self._request(self._send_url, headers, _Body(body))
 
-    async def _request(self, url: URL, headers: Mapping[str, str], body: _Body | None) -> Answer:
+    async def _request(self, url: URL, headers: Mapping[str, str], body: _Body) -> Answer:
         assert self._session is not None  # noqa: S101  used inside `async with` only
         tracker = aiohttp.UploadTracker()
         started = time.monotonic()
@@ -119,15 +131,24 @@ class Client:
                     upload_tracker=tracker,
                 ) as response,
             ):  # fmt: skip
-                status, answer_headers = response.status, response.headers
-                read = await _read(response)
-                if read is None:
-                    failure = Failure.BAD_ANSWER
+                if tracker.attempts > 0 and not body.handed_over:
+                    # It lay on the connection before we asked, so it answers something else.
+                    body.withdrawn = True
+                    response.close()
+                    failure = Failure.CONNECTION_LOST
+                else:
+                    status, answer_headers = response.status, response.headers
+                    read = await _read(response)
+                    if read is None:
+                        failure = Failure.BAD_ANSWER
         except Exception as error:  # noqa: BLE001  total by design: whatever it is, it is an answer of unknown worth
             failure = failure_of(error)
+        finally:
+            body.withdrawn = True
         # What arrived whole is judged; the evidence matters only when something failed.
-        handed_over = body is None or body.handed_over
-        evidence = evidence_of(connecting=tracker.attempts > 0, handed_over=handed_over, answered=status is not None)
+        evidence = evidence_of(
+            connecting=tracker.attempts > 0, handed_over=body.handed_over, answered=status is not None
+        )
         elapsed = round((time.monotonic() - started) * 1000)
         return Answer(status, answer_headers, read, failure, evidence, elapsed)
 

@@ -22,12 +22,13 @@ logger = logging.getLogger("omni_bulk")
 
 
 class _Waiter:
-    __slots__ = ("future", "message", "submitted")
+    __slots__ = ("future", "message", "probe", "submitted")
 
     def __init__(self, message: int, future: "asyncio.Future[bool]") -> None:
         self.message = message
         self.future = future
-        self.submitted = False  # its claim is on the way to the disk
+        self.submitted = False  # its claim is on the way to the disk, or there
+        self.probe = False
 
 
 class Gate:
@@ -55,6 +56,7 @@ class Gate:
         self._paused_until: float | None = None
         self._probing = False
         self._probe_over = asyncio.Event()
+        self._over: Exception | None = None
         self.throttled = 0
 
     @property
@@ -70,7 +72,12 @@ class Gate:
         return self._breaker.probing or "throttled"
 
     async def enter(self, message: int) -> bool:
-        """Waits for the rate and the claim. True when this message is the probe after a pause."""
+        """Waits for the rate and the claim. True when this message is the probe after a pause.
+
+        Raises LedgerError when the claim could not be written, or what ended the pace; then nothing is claimed.
+        """
+        if self._over is not None:
+            raise self._over
         waiter = _Waiter(message, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._wake.set()
@@ -78,8 +85,9 @@ class Gate:
             return await waiter.future
         except asyncio.CancelledError:
             if waiter.submitted:
-                self._release(message)  # the writer keeps the order: after the claim
-                self.abandon(probe=self._probing)
+                # The writer keeps the order: after the claim. An error of it is the ledger's to tell.
+                self._release(message).add_done_callback(asyncio.Future.exception)
+                self.abandon(probe=waiter.probe)
             raise
 
     def abandon(self, *, probe: bool) -> None:
@@ -111,7 +119,20 @@ class Gate:
         logger.warning("paused", extra={"event": "paused", "seconds": seconds, "cause": self.waits_for})
 
     async def run(self) -> None:
-        """Owns the pace until cancelled."""
+        """Owns the pace until cancelled. Whoever waits then, or comes later, is told; what was paid for still passes."""
+        try:
+            await self._keep_pace()
+        except Exception as error:
+            self._over = error
+            raise
+        finally:
+            self._over = self._over or Stopped("sending has ended; run again to go on", reason="closed", exit_code=75)
+            for waiter in self._waiters:
+                if not waiter.future.done():
+                    waiter.future.set_exception(self._over)
+            self._waiters.clear()
+
+    async def _keep_pace(self) -> None:
         while True:
             while not self._waiters:
                 self._wake.clear()
@@ -165,13 +186,17 @@ class Gate:
         while self._waiters and len(group) < amount:
             waiter = self._waiters.popleft()
             if not waiter.future.done():
-                waiter.submitted = True
+                waiter.submitted, waiter.probe = True, self._probing
                 group.append(waiter)
         if not group:
             self.abandon(probe=self._probing)
             return
         probe = self._probing
-        claimed = self._claim([waiter.message for waiter in group])
+        try:
+            claimed = self._claim([waiter.message for waiter in group])
+        except Exception:
+            self._waiters.extendleft(reversed(group))  # so that they are told with all others
+            raise
         claimed.add_done_callback(lambda done: self._claimed(done, group, probe=probe))
 
     def _claimed(self, done: "asyncio.Future[None]", group: list[_Waiter], *, probe: bool) -> None:

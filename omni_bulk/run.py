@@ -114,6 +114,11 @@ class Run:
             self.error = error
         self._drain()
 
+    def _cut_short(self, error: asyncio.CancelledError) -> None:
+        """A task ends as cancelled. When nobody here asked for it (the caller's iterable may), the others end too."""
+        if not self._draining:
+            self.fail(error)
+
     def cancel(self) -> None:
         """Ends now; what may have left is recorded as `unknown`."""
         self._drain()
@@ -130,7 +135,9 @@ class Run:
             self._queue.get_nowait()
         self._queue.put_nowait(None)
         for task, job in self._tasks.items():
-            if job is not None and not job.busy:
+            if job is not None and job.busy:
+                job.last = True
+            elif job is not None:
                 task.cancel()
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(self._account.drain, self.cancel))
@@ -141,9 +148,8 @@ class Run:
         try:
             async with aclosing(blocks) as reading:
                 await self._read(reading)
-        except asyncio.CancelledError:
-            if not self._draining:
-                raise
+        except asyncio.CancelledError as error:
+            self._cut_short(error)
         except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
             self.fail(error)
         if not self._draining:
@@ -202,23 +208,31 @@ class Run:
         while (job := await self._queue.get()) is not None and not self._draining:
             self._tasks[me] = job
             try:
-                result = await self._account.worker.deliver(job)
+                await self._account.worker.deliver(job)
             except Stopped as stopped:
                 self.stop(stopped)
             except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
                 self.fail(error)
-            else:
-                self._settled(result)
-                if job.stop is not None:
-                    self.stop(job.stop)
+            except asyncio.CancelledError as error:
+                self._cut_short(error)
+                raise
             finally:
                 self._tasks[me] = None
+                if job.result is not None:
+                    self._settled(job.result, job.stop)
         self._queue.put_nowait(None)  # for the next worker
 
-    def _settled(self, result: Result) -> None:
+    def _settled(self, result: Result, stop: Stopped | None) -> None:
+        """What is recorded is counted and told, also when its delivery was cancelled after the POST."""
+        if stop is not None:
+            self.stop(stop)
         self.tally.settled(result)
         if result.status is not Status.ACCEPTED:
             extra = {"event": "not_accepted", "ref": result.ref, "row": result.row, "code": result.code}
             logger.debug("%s: %s", result.status, result.code or result.reason, extra=extra)
-        if self._deliver is not None:
+        if self._deliver is None:
+            return
+        try:
             self._deliver(result)
+        except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
+            self.fail(error)

@@ -12,12 +12,13 @@ The first attempt is a plain call; tenacity takes over only after a verdict that
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from omni_bulk.auth import Tokens
 from omni_bulk.client import Client
-from omni_bulk.errors import LedgerError, Stopped
+from omni_bulk.errors import Stopped
 from omni_bulk.gate import Gate
 from omni_bulk.ledger import Ledger
 from omni_bulk.model import CampaignRow, Kind, Message, Result, Status, Verdict
@@ -28,7 +29,11 @@ from omni_bulk.wire import classify, send_body
 
 @dataclass(slots=True)
 class Job:
-    """One admitted message on its way. `draft` is its result so far; `busy` while it is claimed or being recorded."""
+    """One admitted message on its way. `draft` is its result so far; `busy` while it is claimed or being recorded.
+
+    `result` is set once it is recorded, also when the delivery was cancelled meanwhile. Whoever sets `last` wants no
+    further attempt: the one under way is recorded, and if the message was not taken, `deliver` raises Stopped.
+    """
 
     id: int
     message: Message = field(repr=False)
@@ -39,7 +44,9 @@ class Job:
     sent_at: float | None = None
     latency_ms: int | None = None
     busy: bool = False
+    last: bool = False
     stop: Stopped | None = None
+    result: Result | None = None
     body: bytes = field(default=b"", repr=False)
 
 
@@ -86,7 +93,11 @@ class Worker:
     async def _attempt(self, job: Job) -> Verdict:
         """One POST, and the claim released again when it proves that the message was not taken."""
         authorization, generation, probe = await self._admission(job)
-        verdict = await self._post(job, authorization, probe=probe)
+        try:
+            verdict = await self._post(job, authorization)
+        except BaseException:
+            self._gate.abandon(probe=probe)
+            raise
         refused = None
         if verdict.kind is Kind.TOKEN:
             refused = self._tokens.refused(generation, verdict)
@@ -95,12 +106,12 @@ class Worker:
         job.stop = self._gate.observe(verdict, probe=probe) or refused
         action = self._decide(job, verdict)
         if action.step is not Step.SETTLE:
-            await asyncio.shield(self._ledger.release(job.id, job.attempts))
-            job.busy = False
+            await self._take_back(job)
             if action.step is Step.STOP:
                 raise account_stop(verdict)
             if job.stop is not None:
                 raise job.stop
+            _go_on(job)
         return verdict
 
     def _decide(self, job: Job, verdict: Verdict) -> Action:
@@ -115,19 +126,24 @@ class Worker:
             if grant := self._tokens.peek():
                 return grant.authorization, grant.generation, probe
             self._gate.abandon(probe=probe)  # it ran out while we waited: posting it would be a wasted request
-            await asyncio.shield(self._ledger.release(job.id, job.attempts))
-            job.busy = False
+            await self._take_back(job)
+            _go_on(job)
 
-    async def _post(self, job: Job, authorization: str, *, probe: bool) -> Verdict:
+    async def _take_back(self, job: Job) -> None:
+        write = self._ledger.release(job.id, job.attempts)
+        await _until_done(write)
+        write.result()
+        job.busy = False
+
+    async def _post(self, job: Job, authorization: str) -> Verdict:
         job.sent_at = self._epoch()
         self.posts += 1
         self.in_flight += 1
         try:
             answer = await self._client.post_message(job.body, authorization)
-        except asyncio.CancelledError:
+        except (Exception, asyncio.CancelledError):
             # Its bytes may be out. Nothing but `unknown` is true, and it is recorded before anything else happens.
             job.attempts += 1
-            self._gate.abandon(probe=probe)
             await self._settle(job, Verdict(Kind.UNKNOWN, reason="interrupted"))
             raise
         finally:
@@ -150,13 +166,15 @@ class Worker:
             sent_at=None if job.sent_at is None else iso(round(job.sent_at * 1000)),
             latency_ms=job.latency_ms,
         )
+        write = self._ledger.settle(job.campaign, job.id, result)
         try:
-            written: Result = await asyncio.shield(self._ledger.settle(job.campaign, job.id, result))
-        except LedgerError:
-            self._unrecorded(result)
-            raise
-        job.busy = False
-        return written
+            await _until_done(write)
+        finally:
+            if write.exception() is None:
+                job.result, job.busy = write.result(), False
+            else:
+                self._unrecorded(result)
+        return write.result()
 
     def _wait(self, verdict: Verdict, attempt: int) -> float:
         action = decide(verdict, shared_from=True)
@@ -165,3 +183,20 @@ class Worker:
     def _wait_between(self, state: RetryCallState) -> float:
         assert state.outcome is not None  # noqa: S101  tenacity asks after an attempt
         return self._wait(state.outcome.result(), state.attempt_number + 2)
+
+
+def _go_on(job: Job) -> None:
+    if job.last:
+        raise Stopped("sending has ended; run again to go on", reason="interrupted", exit_code=75)
+
+
+async def _until_done(write: "asyncio.Future[Any]") -> None:
+    """Waits for a commit, also through a cancellation: it is raised when the disk has answered, not before."""
+    cancelled: asyncio.CancelledError | None = None
+    while not write.done():
+        try:
+            await asyncio.wait((write,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
