@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from omni_bulk.campaign import Campaign, ResultStream
+    from omni_bulk.campaign import Campaign
     from omni_bulk.errors import (
         InputError,
         LedgerError,
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from omni_bulk.sink import Results, read_results
     from omni_bulk.source import Source, read_recipients
     from omni_bulk.stats import Summary
+    from omni_bulk.stream import ResultStream
     from omni_bulk.text import Template, TemplateError
 
 __version__ = "0.1.0"
 
 # Imported when first asked for: pydantic and aiohttp take 0.3 s, which `--help` need not wait for.
 _HOMES = {
-    "Campaign": "campaign", "ResultStream": "campaign", "InputError": "errors", "LedgerError": "errors",
+    "Campaign": "campaign", "ResultStream": "stream", "InputError": "errors", "LedgerError": "errors",
     "OmniBulkError": "errors", "OutputError": "errors", "RefConflict": "errors", "Refused": "errors",
     "SettingsError": "errors", "Stopped": "errors", "Recipient": "model", "Result": "model", "Status": "model",
     "Omni": "omni", "Settings": "settings", "Results": "sink", "read_results": "sink", "Source": "source",
