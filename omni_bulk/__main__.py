@@ -5,9 +5,10 @@ import sys
 
 def main() -> None:
     """Runs the command line and exits."""
-    from omni_bulk.cli import run  # noqa: PLC0415  nothing is imported before it is needed
+    from omni_bulk.cli import run, streams  # noqa: PLC0415  nothing is imported before it is needed
 
-    sys.exit(run(sys.argv[1:]))
+    streams.make_safe()
+    sys.exit(streams.finish(run(sys.argv[1:])))
 
 
 if __name__ == "__main__":

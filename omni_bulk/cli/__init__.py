@@ -51,8 +51,9 @@ def run(arguments: Sequence[str]) -> int:
     except OmniBulkError as error:
         _say(error)
         return error.exit_code
-    except typer.Abort:
-        return 130
+    except (typer.Abort, KeyboardInterrupt):  # before sending has its own way with signals
+        print("omni-bulk: interrupted; run the same command again", file=sys.stderr)
+        return 75
     except Exception as error:  # noqa: BLE001  the outermost frame: everything ends in an exit code
         return _unexpected(error)
     return code if isinstance(code, int) else 0

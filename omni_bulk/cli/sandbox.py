@@ -12,9 +12,11 @@ from omni_bulk.errors import SettingsError
 
 @app.command("sandbox")
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=0, max=65535)] = 8900,
-    tps: Annotated[float, typer.Option(help="Posts a second that are taken.")] = 400.0,
-    limiter: Annotated[str, typer.Option(help="How they are counted: bucket, fixed or sliding.")] = "bucket",
+    port: Annotated[int, typer.Option(metavar="N", help="Port on 127.0.0.1.", min=0, max=65535)] = 8900,
+    tps: Annotated[float, typer.Option(metavar="N", help="Posts a second that are taken.")] = 400.0,
+    limiter: Annotated[
+        str, typer.Option(metavar="KIND", help="How they are counted: bucket, fixed or sliding.")
+    ] = "bucket",
     token_ttl: Annotated[float, typer.Option(metavar="S", help="Seconds a token lives.")] = 86_400.0,
     latency: Annotated[float, typer.Option(metavar="MS", help="Milliseconds an answer takes.")] = 0.0,
     fault: Annotated[
@@ -22,7 +24,7 @@ def sandbox(
     ] = None,
     dlr: Annotated[bool, typer.Option("--dlr", help="A second report for each message, from the handset.")] = False,
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Push reports there (loopback only).")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same keys and faults.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same keys and faults.")] = None,
 ) -> int:
     """Serve a stand-in for the API on this machine: credentials sandbox / sandbox, nothing is ever sent."""
     from omni_bulk.sandbox import Options, Sandbox, parse_fault, serve  # noqa: PLC0415
@@ -36,8 +38,10 @@ def sandbox(
         raise SettingsError(str(error)) from None
 
     def ready(served: Sandbox) -> None:
-        print(f"The sandbox listens on {served.url} (Ctrl-C ends it). In another terminal:", flush=True)
-        print(f"  export OMNI_BASE_URL={served.url} OMNI_CLIENT_ID=sandbox OMNI_CLIENT_PASSWORD=sandbox", flush=True)
+        print(f"The sandbox listens on {served.url}; Ctrl-C ends it.")
+        print("In another terminal:")
+        print(f"  export OMNI_BASE_URL={served.url}")
+        print("  export OMNI_CLIENT_ID=sandbox OMNI_CLIENT_PASSWORD=sandbox", flush=True)
 
     try:
         with suppress(KeyboardInterrupt, asyncio.CancelledError):

@@ -6,10 +6,12 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
 from omni_bulk.stats import Summary, Tally
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0  # s between progress lines without a terminal
 BAR_EVERY = 0.1  # s between updates of the bar
+TIME = "%Y-%m-%dT%H:%M:%S%z"
 _COLOURS = {
     Status.ACCEPTED: "green", Status.REJECTED: "red", Status.FAILED: "red", Status.UNKNOWN: "yellow",
     Status.INVALID: "red", Status.SKIPPED: "cyan",
@@ -30,9 +33,29 @@ def printable(text: str) -> str:
     return "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text)
 
 
-def is_interactive() -> bool:
-    """Whether somebody can be asked: stdin and stderr are a terminal."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+def columns(text: str) -> int:
+    """Columns that `text` takes on a terminal: Hangul and Han letters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def folded(line: str, width: int | None) -> str:
+    """The line in lines of at most `width` columns, indented under its first; words and paths are never broken."""
+    if width is None or columns(line) <= width:
+        return line
+    start = line[: len(line) - len(line.lstrip(" "))]
+    rows = [start]
+    for word in line.split():
+        blank = "" if rows[-1].isspace() or not rows[-1] else " "
+        if blank and columns(rows[-1] + blank + word) > width:
+            rows.append(f"{start}  ")
+            blank = ""
+        rows[-1] += blank + word
+    return "\n".join(rows)
+
+
+def counted(number: int, word: str) -> str:
+    """``1 message``, ``2,000 messages``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 class Screen:
@@ -49,9 +72,8 @@ class Screen:
         from rich.console import Console  # noqa: PLC0415  0.05 s, only when something is shown
 
         if self._console is None:
-            width = None if sys.stderr.isatty() else 120
             self._console = Console(
-                stderr=True, highlight=False, soft_wrap=not self.live, width=width,
+                stderr=True, highlight=False, soft_wrap=True, width=None if self.live else 120,
                 no_color=True if os.environ.get("NO_COLOR") else None, emoji=False, markup=False,
             )  # fmt: skip
         return self._console
@@ -61,11 +83,20 @@ class Screen:
         if self.quiet and not always:
             return
         if self.json:
-            line = {"event": event, "message": printable(text), **fields}
-            sys.stderr.write(orjson.dumps(line, default=str).decode() + "\n")
-            sys.stderr.flush()
+            now = datetime.now(UTC).astimezone().strftime(TIME)
+            line = {"time": now, "event": event, "message": text, **fields}
+            print(orjson.dumps(_clean(line), default=str).decode(), file=sys.stderr, flush=True)
         else:
-            self.console.print("\n".join(map(printable, text.split("\n"))), style=style)
+            width = self.console.width if self.live else None
+            self.console.print("\n".join(folded(printable(line), width) for line in text.split("\n")), style=style)
+
+    def error(self, error: OmniBulkError) -> None:
+        """What ended the run, one sentence each, also when quiet."""
+        for sentence in error.problems if isinstance(error, SettingsError) else (str(error),):
+            if self.json:
+                self.say("error", sentence, always=True, exit=error.exit_code)
+            else:
+                print(f"omni-bulk: {printable(sentence)}", file=sys.stderr)
 
     # ── the plan ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,7 +110,7 @@ class Screen:
                 ledger=ledger, notes=notes,
             )  # fmt: skip
             return
-        self.say("plan", f"Plan of campaign {name}: {tally.read:,} recipients", style="bold")
+        self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
         for line in _problem_lines(tally):
@@ -118,13 +149,15 @@ class Screen:
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def summary(self, summary: Summary, *, out: str | None, ledger: str, next_step: str | None) -> None:
-        """How it ended, and what to do next."""
+    def summary(
+        self, summary: Summary, *, out: str | None, ledger: str, next_step: str | None, whole: bool = True
+    ) -> None:
+        """How it ended, and what to do next. Not `whole`: the list was not read to its end, nor planned before."""
         if self.json:
             fields: dict[str, Any] = {**summary_fields(summary), "out": out, "ledger": ledger}
             self.say("summary", f"campaign {summary.campaign_name}", **fields)
         else:
-            for line, style in _summary_lines(summary):
+            for line, style in _summary_lines(summary, whole=whole):
                 self.say("summary", line, style=style)
             if out is not None:
                 self.say("summary", f"  results: {out}", style="dim")
@@ -134,7 +167,8 @@ class Screen:
 
 
 def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
-    yield f"  to send: {tally.ready:,} messages, {tally.segments:,} segments, {duration(tally.ready / rate)} at {rate:g}/s"
+    messages, segments = counted(tally.ready, "message"), counted(tally.segments, "segment")
+    yield f"  to send: {messages}, {segments}, {duration(tally.ready / rate)} at {rate:g}/s"
     if tally.handled:
         yield f"  already handled: {tally.handled:,}"
     if tally.countries:
@@ -150,7 +184,7 @@ def _problem_lines(tally: Tally) -> Iterator[str]:
         rows = ", ".join(map(str, examples.rows))
         more = " …" if number > len(examples.rows) else ""
         detail = f": {examples.detail}" if examples.detail else ""
-        yield f"  not sent: {number:,} {examples.status} {reason} (row {rows}{more}){detail}"
+        yield f"  not sent: {number:,} {examples.status}, {reason} (row {rows}{more}){detail}"
 
 
 def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:
@@ -168,23 +202,23 @@ def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: 
     bar.update(task, completed=done, detail="  ".join([detail, *unusual, f"waits: {waits}" if waits else ""]).strip())
 
 
-def _summary_lines(summary: Summary) -> Iterator[tuple[str, str | None]]:
+def _summary_lines(summary: Summary, *, whole: bool) -> Iterator[tuple[str, str | None]]:
     if summary.stopped:
         yield f"Stopped: {summary.stopped}", "bold red"
-    head = f"Campaign {summary.campaign_name}: {summary.recipients:,} recipients"
+    head = f"Campaign {summary.campaign_name}: {counted(summary.recipients, 'recipient')}"
+    if not whole:
+        head += " read so far"
     if summary.already_handled:
         head += f", {summary.already_handled:,} of them handled before"
     yield head, "bold"
     for status in Status:
         if number := summary.campaign.get(status, 0):
             yield f"  {number:>9,} {status}", _COLOURS[status]
-    if summary.remaining:
-        yield f"  {summary.remaining:>9,} not sent yet", "yellow"
+    if summary.remaining or not whole:
+        yield f"  {summary.remaining:>9,} not sent yet{'' if whole else ', and the rest of the list'}", "yellow"
     if summary.posts and summary.seconds >= 1:
-        yield (
-            f"  {summary.posts:,} posts in {duration(summary.seconds)}, {summary.posts / summary.seconds:.0f}/s",
-            "dim",
-        )
+        pace = summary.posts / summary.seconds
+        yield f"  {counted(summary.posts, 'post')} in {duration(summary.seconds)}, {pace:.0f}/s", "dim"
 
 
 def summary_fields(summary: Summary) -> dict[str, object]:
@@ -200,6 +234,7 @@ def summary_fields(summary: Summary) -> dict[str, object]:
         "remaining": summary.remaining,
         "alreadyHandled": summary.already_handled,
         "segments": summary.segments,
+        "whole": summary.whole,
         "posts": summary.posts,
         "seconds": round(summary.seconds, 3),
         "rate": round(summary.posts / summary.seconds, 1) if summary.seconds else None,
@@ -219,6 +254,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def _clean(value: Any) -> Any:
+    """`value` for JSON: a file's name may hold bytes that are no letters, which JSON cannot carry."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {key: _clean(one) for key, one in value.items()}
+    return [_clean(one) for one in value] if isinstance(value, list) else value
+
+
 class JsonLog(logging.Formatter):
     """One object a line: time, level, event, message, and whatever fields the event has."""
 
@@ -227,12 +271,12 @@ class JsonLog(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {name: value for name, value in vars(record).items() if name not in self._OWN}
         line = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": self.formatTime(record, TIME),
             "level": record.levelname.lower(),
-            "message": printable(record.getMessage()),
+            "message": record.getMessage(),
             **fields,
         }
-        return orjson.dumps(line, default=str).decode()
+        return orjson.dumps(_clean(line), default=str).decode()
 
 
 def log_to_stderr(*, json: bool, verbose: bool) -> None:

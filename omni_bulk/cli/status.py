@@ -8,19 +8,22 @@ import typer
 
 from omni_bulk.cli import app
 from omni_bulk.errors import SettingsError
-from omni_bulk.ledger import book, read_ledger
-from omni_bulk.settings import Settings
 
 
 @app.command("status")
 def status(
-    campaign: Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help="One campaign; default: a list.")] = None,
+    campaign: Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="One campaign; default: a list.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
     ledger: Annotated[str | None, typer.Option(metavar="FILE", help="The ledger.")] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="Settings; default omni-bulk.toml.")] = None,
-    rate: Annotated[float | None, typer.Option(help="For the time the rest will take; default 200.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="N", help="For the time the rest will take; default 200.")
+    ] = None,
 ) -> int:
     """Show what was sent: all campaigns, or one by state, reason and country."""
+    from omni_bulk.ledger import book, read_ledger  # noqa: PLC0415  not for --help
+    from omni_bulk.settings import Settings  # noqa: PLC0415
+
     settings = Settings(ledger=ledger, config=config, rate=rate)
     db = read_ledger(settings.ledger)
     if db is None:

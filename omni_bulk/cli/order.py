@@ -1,0 +1,213 @@
+"""What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omni_bulk.campaign import Options
+from omni_bulk.errors import InputError, SettingsError
+from omni_bulk.settings import Settings
+from omni_bulk.source import Source, read_recipients, read_text
+from omni_bulk.text import Template
+
+T = TypeVar("T")
+SANDBOX = "sandbox"  # client id and password of the sandbox
+_SETTINGS = (
+    "config", "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "timeout", "drain", "from_", "region",
+    "numbers", "tz",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything `send` was asked, checked. `throwaway`: the ledger goes when the run ends."""
+
+    settings: Settings
+    source: Source
+    template: Template | None
+    name: str
+    options: Options
+    sandbox: bool
+    yes: bool
+    limit: int | None
+    deadline: float | None
+    out: str | None
+    require_ledger: bool
+    throwaway: bool
+
+
+class Problems:
+    """Sentences about what is wrong, gathered to be told together."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def take(self, make: Callable[[], T]) -> T | None:
+        """What `make` gives; None when it raises, which is then a problem among others."""
+        try:
+            return make()
+        except SettingsError as error:
+            self.sentences += error.problems
+        except InputError as error:
+            self.sentences.append(str(error))
+        return None
+
+    def tell(self) -> None:
+        """Raises SettingsError when there is anything to tell."""
+        if self.sentences:
+            raise SettingsError(self.sentences)
+
+
+def order_of(given: dict[str, Any]) -> Order:
+    """The order that these flags give. Reads files; raises `SettingsError` with every problem."""
+    problems = Problems()
+    take = problems.take
+    source = take(
+        lambda: read_recipients(given["recipients"], mapping=mapping_of(given["map_"]), encoding=given["encoding"])
+    )
+    template = take(lambda: _template(given))
+    flags = {**{key: given[key] for key in _SETTINGS}, "countries": countries_of(given["countries"])}
+    settings = take(lambda: _settings(flags, sandbox=given["sandbox"]))
+    if settings is not None:
+        take(settings.require_credentials)
+    tolerate = take(lambda: shares_of(given["tolerate"]))
+    options = Options(
+        per=take(lambda: choice("--per", given["per"], ("day", "week", "month"))),
+        as_of=take(lambda: time_of(given["as_of"])),
+        already=given["already"],
+        implied=given["campaign"] is None,
+        changed_text=given["changed_text"],
+        extend=given["extend"],
+        same_account=given["same_account"],
+        lock_wait=given["lock_wait"],
+        file_mode=take(lambda: mode_of(given["file_mode"])) or 0,
+        source=source,
+        tolerate=tolerate or {},
+    )
+    deadline = take(lambda: seconds_of(given["deadline"]))
+    problems.sentences += _clashes(given)
+    if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
+        problems.sentences += take(lambda: list(_lacking(source, template, settings, given))) or []
+    problems.tell()
+    assert source is not None and settings is not None  # noqa: S101, PT018  or there were problems
+    return Order(
+        settings=settings, source=source, template=template, name=given["campaign"] or source.name,
+        options=replace(options, tz=settings.tz), sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
+        deadline=deadline, out=given["out"], require_ledger=given["require_ledger"],
+        throwaway=given["sandbox"] and given["ledger"] is None,
+    )  # fmt: skip
+
+
+def _settings(flags: dict[str, Any], *, sandbox: bool) -> Settings:
+    if not sandbox:
+        return Settings(**flags)
+    own = {"client_id": SANDBOX, "client_password": SANDBOX, "base_url": "http://127.0.0.1"}
+    return Settings(**{**flags, **own})
+
+
+def _template(given: dict[str, Any]) -> Template | None:
+    text = given["text"] if given["text_file"] is None else read_text(given["text_file"])
+    return None if text is None else Template(text)
+
+
+def _clashes(given: dict[str, Any]) -> Iterator[str]:
+    """Flags that do not go together."""
+    if given["recipients"] == "-" and given["campaign"] is None:
+        yield "a list on stdin has no name: give --campaign NAME"
+    if given["text"] is not None and given["text_file"] is not None:
+        yield "--text and --text-file both give the template: keep one"
+    if given["as_of"] is not None and given["per"] is None:
+        yield "--as-of decides the period of --per: give --per day, week or month too"
+    if given["out"] == "-" and given["summary_json"] == "-":
+        yield "--out - and --summary-json - would both write to stdout: give one of them a file"
+    if given["out"] not in {None, "-"} and not Path(given["out"]).absolute().parent.is_dir():
+        yield f"--out {given['out']}: there is no folder {Path(given['out']).parent}; make it, or give another file"
+
+
+def _lacking(
+    source: Source, template: Template | None, settings: Settings | None, given: dict[str, Any]
+) -> Iterator[str]:
+    """What a message needs and neither the list nor a flag gives."""
+    columns = source.columns
+    if given["text"] is None and given["text_file"] is None and columns.text is None:
+        yield "there is no text: give --text or --text-file, or a text column in the list"
+    if template is not None and (missing := columns.lacks(template.required)):
+        fields = ", ".join(f"{{{name}}}" for name in missing)
+        yield f"the template needs {fields}, which the list has no column for"
+    if settings is not None and settings.from_ is None and columns.from_ is None:
+        yield "there is no originating number: give --from, or a from column in the list"
+
+
+def choice(flag: str, value: str | None, allowed: tuple[str, ...]) -> Any:
+    """`value` if it is one of `allowed`, or not given."""
+    if value is not None and value not in allowed:
+        raise SettingsError(f"{flag} is one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def countries_of(value: str | None) -> list[str] | None:
+    """``KR,JP`` as a list; None when not given."""
+    return None if value is None else [country.strip().upper() for country in value.split(",") if country.strip()]
+
+
+def mapping_of(pairs: list[str] | None) -> dict[str, str]:
+    """``COLUMN=FIELD`` of each `--map`. A column's name may hold a ``=``, a field's may not."""
+    mapping = {}
+    for pair in pairs or ():
+        column, equals, name = pair.rpartition("=")
+        if not equals or not column:
+            raise SettingsError(f"--map takes COLUMN=FIELD, such as --map Handy=to, not {pair!r}")
+        mapping[column] = name
+    return mapping
+
+
+def time_of(value: str | None) -> datetime | None:
+    """An ISO 8601 date or time."""
+    try:
+        return None if value is None else datetime.fromisoformat(value)
+    except ValueError:
+        raise SettingsError("--as-of takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00") from None
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def seconds_of(value: str | None) -> float | None:
+    """``90``, ``90s``, ``30m``, ``2h``, ``1d`` in seconds."""
+    if value is None:
+        return None
+    try:
+        number = float(value[:-1] if value[-1:] in _UNITS else value)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < 1e9:
+        raise SettingsError("--deadline takes a duration such as 90s, 30m or 2h")
+    return number * _UNITS.get(value[-1:], 1)
+
+
+def shares_of(value: str | None) -> dict[str, float]:
+    """``invalid=1%,failed=0.005`` as state → share."""
+    shares = {}
+    for part in filter(None, (value or "").split(",")):
+        state, _, share = part.strip().partition("=")
+        try:
+            number = float(share.rstrip("%")) / (100 if share.endswith("%") else 1)
+        except ValueError:
+            number = -1.0
+        if state not in {"invalid", "failed", "rejected", "unknown"} or not 0 <= number <= 1:
+            raise SettingsError("--tolerate takes states and shares such as invalid=1%,failed=0.5%,unknown=0.1%")
+        shares[state] = number
+    return shares
+
+
+def mode_of(value: str) -> int:
+    """An octal mode that lets the owner read and write."""
+    try:
+        mode = int(value, 8)
+    except ValueError:
+        mode = -1
+    if not 0o600 <= mode <= 0o666:
+        raise SettingsError("--file-mode takes an octal mode from 600 to 666, such as 640")
+    return mode

@@ -1,0 +1,48 @@
+"""The standard streams of this process, made so that losing one never ends a run."""
+
+import io
+import os
+import sys
+from contextlib import suppress
+
+
+class Patient(io.TextIOWrapper):
+    """A stream for words: a full disk or a closed terminal behind it loses them, and nothing else."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def make_safe() -> None:
+    """Opens what is closed of stdin, stdout and stderr, lets stderr be lost, and lets no letter be unprintable.
+
+    A standard stream closed by the parent is a trap: the next file opened takes its number, and a stray line of
+    anybody's goes into the ledger.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+    words = os.fdopen(2, "wb", closefd=False)
+    sys.stderr = Patient(words, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+
+def finish(code: int) -> int:
+    """The exit code, after stdout is written out. Lines that nobody takes (``| head``) are no reason to fail here."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code

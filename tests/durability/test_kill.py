@@ -1,0 +1,94 @@
+"""``kill -9`` at any moment: nobody gets a second message, nobody is lost, and the next run goes on."""
+
+import random
+import signal
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.cli.kit import (
+    FROM,
+    Served,
+    ended,
+    environment,
+    final,
+    judge,
+    results,
+    run,
+    sandbox,
+    started,
+    until,
+    write_list,
+)
+
+RECIPIENTS = 1_500
+WORKERS = 24
+FLAGS = ("--text", "Hello {name}", "--from", FROM, "--ledger", "ledger.db", "--rate", "1000", "--workers", str(WORKERS))
+OUT = "list.results.jsonl"
+
+# What the server does meanwhile. The first is a good day.
+DAYS: dict[str, dict[str, object]] = {
+    "a good day": {},
+    "half of the posts are throttled": {"faults": {"a020": 0.5}},
+    "tokens live for half a second": {"token_ttl": 0.5, "claimed_ttl": 86_400},
+}
+
+
+def found_in_doubt() -> int:
+    """How many claims resumes have found open so far; a torn last line says nothing."""
+    whole = Path(OUT).read_bytes().splitlines(keepends=True) if Path(OUT).exists() else []
+    return sum(b'"interrupted"' in line for line in whole if line.endswith(b"\n"))
+
+
+def run_and_kill(served: Served, chance: random.Random) -> bool:
+    """Starts the command and kills it: mostly in the middle of sending, sometimes before. False when it was done."""
+    before = served.taken()
+    few = chance.randrange(2, 250)
+    early = chance.random() < 0.25
+    with started("list.csv", *FLAGS, "--yes", env=environment(served)) as child:
+        begun = monotonic()
+        moment = chance.uniform(0.2, 1.0)
+        under_way = until(
+            lambda: monotonic() - begun > moment if early else served.taken() >= min(before + few, RECIPIENTS - 1),
+            child,
+        )
+        child.send_signal(signal.SIGKILL)
+        return ended(child).code == -signal.SIGKILL and under_way
+
+
+def loop(kills: int, seed: int, **day: object) -> None:
+    chance = random.Random(seed)
+    write_list(RECIPIENTS)
+    with sandbox(latency_ms=20, seed=seed, **day) as served:
+        settled = 0
+        for _ in range(kills):
+            killed = run_and_kill(served, chance)
+            assert found_in_doubt() - settled <= WORKERS
+            settled = found_in_doubt()
+            if not killed:
+                break
+        done = run("list.csv", *FLAGS, "--yes", env=environment(served))
+        assert found_in_doubt() - settled <= WORKERS
+        states = judge(served, RECIPIENTS)
+        assert states == {"accepted": RECIPIENTS - found_in_doubt(), "unknown": found_in_doubt()}, done.err
+        assert done.code == 3, done.err
+        lines = results(OUT)
+        assert len(lines) == len(final(lines))  # nobody was settled twice
+        again = run("list.csv", *FLAGS, "--yes", env=environment(served))
+        assert again.code == 3
+        assert served.taken() == len(set(served.refs()))
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_four_kills_in_a_row_send_nobody_a_second_message(day: str) -> None:
+    loop(4, seed=len(day), **DAYS[day])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kills", [20, 100])
+@pytest.mark.parametrize("day", DAYS)
+def test_many_kills_in_a_row_send_nobody_a_second_message(day: str, kills: int) -> None:
+    seed = random.SystemRandom().randrange(10_000)
+    print(f"seed {seed}")
+    loop(kills, seed=seed, **DAYS[day])
