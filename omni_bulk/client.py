@@ -102,8 +102,8 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        assert self._session is not None  # noqa: S101  entered
+        await self._session.close()
 
     async def fetch_token(self) -> Answer:
         """One request of the token endpoint."""

@@ -22,6 +22,7 @@ from omni_bulk.rules import Composition
 from omni_bulk.settings import Settings
 from omni_bulk.singles import Singles
 from omni_bulk.source import Source
+from omni_bulk.stream import waited
 from omni_bulk.text import Template
 
 _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
@@ -57,37 +58,42 @@ class Omni:
         self._drained = False
 
     async def __aenter__(self) -> Self:
+        opening = asyncio.ensure_future(self._open())
+        try:
+            await waited([opening])
+            opening.result()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def _open(self) -> None:
         settings = self.settings
         client_id, password = settings.require_credentials()
         ledger = await Ledger.open(settings.ledger, create=self._create_ledger)
         self._stack.push_async_callback(ledger.close)
-        try:
-            endpoint = Endpoint(
-                base_url=settings.base_url.rstrip("/"),
-                client_id=client_id,
-                password=password.get_secret_value(),
-                timeout=settings.timeout,
-                connections=settings.workers,
-                proxy=None if settings.proxy is None else settings.proxy.get_secret_value(),
-                ca_file=settings.ca_file,
-            )
-            account = Account(
-                endpoint,
-                ledger,
-                origin=self._origin,
-                rate=settings.rate,
-                workers=settings.workers,
-                drain=settings.drain,
-                world=self._world,
-                unrecorded=self._unrecorded,
-            )
-            self._account = await self._stack.enter_async_context(account)
-        except BaseException:
-            await self._stack.aclose()
-            raise
+        endpoint = Endpoint(
+            base_url=settings.base_url.rstrip("/"),
+            client_id=client_id,
+            password=password.get_secret_value(),
+            timeout=settings.timeout,
+            connections=settings.workers,
+            proxy=None if settings.proxy is None else settings.proxy.get_secret_value(),
+            ca_file=settings.ca_file,
+        )
+        account = Account(
+            endpoint,
+            ledger,
+            origin=self._origin,
+            rate=settings.rate,
+            workers=settings.workers,
+            drain=settings.drain,
+            world=self._world,
+            unrecorded=self._unrecorded,
+        )
+        self._account = await self._stack.enter_async_context(account)
         self._singles = Singles(account, _composition(settings))
         self._drained = False
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -95,8 +101,14 @@ class Omni:
         try:
             await self.drain()
         finally:
-            self._account = self._singles = None
-            await self._stack.aclose()
+            await self._close()
+
+    async def _close(self) -> None:
+        """Whole, whoever is cancelled meanwhile: what is half closed would keep its thread, and its claims unsettled."""
+        self._account = self._singles = None
+        closing = asyncio.ensure_future(self._stack.aclose())
+        await waited([closing])
+        closing.result()
 
     @property
     def account(self) -> Account:

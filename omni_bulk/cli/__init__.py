@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from omni_bulk import __version__
+from omni_bulk.cli.streams import put
 from omni_bulk.errors import OmniBulkError, SettingsError
 
 # Help is plain text: rich takes 0.1 s that `--help` can do without.
@@ -28,7 +29,7 @@ _GLOBAL = ("-h", "--help", "--version")
 @app.callback(invoke_without_command=True)
 def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        print(f"omni-bulk {__version__}")
+        put(f"omni-bulk {__version__}")
         raise typer.Exit
 
 

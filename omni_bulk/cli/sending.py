@@ -169,7 +169,6 @@ class Sending:
         """What is typed, while the loop goes on and hears signals; empty when one comes."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[str] = loop.create_future()
-        self._answer = answer
         terminal = sys.stdin.fileno()
 
         def read() -> None:
@@ -181,6 +180,7 @@ class Sending:
             loop.add_reader(terminal, read)
         except NotImplementedError:  # Windows: the loop cannot
             return await asyncio.to_thread(sys.stdin.readline)
+        self._answer = answer
         try:
             return await answer
         finally:
@@ -256,8 +256,8 @@ class Sending:
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._interrupted))
 
     def _interrupted(self) -> None:
-        if self._answer is not None:
-            _set(self._answer, "")
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result("")
             return
         campaign, sending = self.campaign, self._sending
         if sending is not None and sending.done():

@@ -7,6 +7,7 @@ import orjson
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.streams import put
 from omni_bulk.errors import SettingsError
 
 
@@ -38,7 +39,7 @@ def status(
         standing = book.standing(db, found[0])
     standing["seconds"] = round(standing["states"]["ready"] / settings.rate, 1)
     if json:
-        print(orjson.dumps(standing).decode())
+        put(orjson.dumps(standing).decode())
     else:
         _show(standing)
     return 0
@@ -46,28 +47,28 @@ def status(
 
 def _list(campaigns: list[dict[str, object]], *, json: bool) -> None:
     if json:
-        print(orjson.dumps({"campaigns": campaigns}).decode())
+        put(orjson.dumps({"campaigns": campaigns}).decode())
         return
     if not campaigns:
-        print("No campaign yet.")
+        put("No campaign yet.")
     for one in campaigns:
         state = f"complete {one['completed']}" if one["completed"] else "unfinished"
-        print(
+        put(
             f"{one['campaign'] or '(single sends)'}: {one['recipients']:,} recipients, {one['accepted']:,} accepted, {state}"
         )
 
 
 def _show(standing: dict[str, object]) -> None:
     states, reasons, countries = standing["states"], standing["reasons"], standing["countries"]
-    print(f"Campaign {standing['campaign']}: {standing['recipients']:,} recipients")
+    put(f"Campaign {standing['campaign']}: {standing['recipients']:,} recipients")
     for name, number in states.items():  # type: ignore[attr-defined]
         if number and name != "alreadyHandled":
-            print(f"  {number:>9,} {name}")
+            put(f"  {number:>9,} {name}")
     for name, number in reasons.items():  # type: ignore[attr-defined]
-        print(f"    {number:>7,} {name}")
+        put(f"    {number:>7,} {name}")
     if countries:
         shares = (f"{name} {one['messages']:,}" for name, one in countries.items())  # type: ignore[attr-defined]
-        print(f"  countries: {', '.join(shares)}; {standing['segments']:,} segments")
-    print(
+        put(f"  countries: {', '.join(shares)}; {standing['segments']:,} segments")
+    put(
         f"  began {standing['created']}, {'complete ' + str(standing['completed']) if standing['completed'] else 'unfinished'}"
     )

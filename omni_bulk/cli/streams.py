@@ -5,6 +5,8 @@ import os
 import sys
 from contextlib import suppress
 
+from omni_bulk.errors import OutputError
+
 
 class Patient(io.TextIOWrapper):
     """A stream for words: a full disk or a closed terminal behind it loses them, and nothing else."""
@@ -37,6 +39,16 @@ def make_safe() -> None:
     encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
     words = os.fdopen(2, "wb", closefd=False)
     sys.stderr = Patient(words, encoding=encoding, errors="backslashreplace", line_buffering=True)
+
+
+def put(text: str) -> None:
+    """Prints to stdout. Raises OutputError when it cannot be written; a reader who left is no trouble."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise OutputError(f"stdout cannot be written ({error.strerror})") from None
 
 
 def finish(code: int) -> int:

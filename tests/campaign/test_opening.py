@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,18 @@ import pytest
 from omni_bulk import InputError, LedgerError, OmniBulkError, OutputError, Refused, SettingsError, Stopped, Template
 from omni_bulk.account import World
 from omni_bulk.campaign import Options
+from omni_bulk.ledger.schema import open_ledger
 from omni_bulk.lock import CampaignLock
+from omni_bulk.sink import ResultsFile, open_results
 
-from .kit import FROM, TEXT, Bench, Clock, number, people
+from .kit import FROM, TEXT, Bench, Clock, number, people, until
 from .kit import bench as open_bench
 
 HELLO = Template(TEXT, from_=FROM)
+
+
+def our_threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("omni-bulk")}
 
 
 async def lock_is_free(bench: Bench, campaign_id: str) -> bool:
@@ -118,11 +125,11 @@ async def test_an_opening_that_fails_leaves_no_lock_and_no_thread(
 ) -> None:
     await bench.send(people(1), name="september", out="september.jsonl")
     first = await bench.send(people(1))
-    threads = {thread.name for thread in threading.enumerate() if thread.name.startswith("omni-bulk")}
-    with pytest.raises(error):
+    with pytest.raises(error) as kept:  # its traceback keeps alive what was not given back
         await bench.send(people(1, 2), **opening())
-    assert {thread.name for thread in threading.enumerate() if thread.name.startswith("omni-bulk")} == threads == set()
+    assert our_threads() == set()
     assert await lock_is_free(bench, first.id)
+    assert kept.value.exit_code in {2, 4}
     assert bench.posts == 2
 
 
@@ -131,7 +138,55 @@ async def test_an_account_that_cannot_be_opened_leaves_no_thread(bench: Bench) -
     bad.write_text("no certificate\n")
     with pytest.raises(SettingsError):
         await bench.omni(ca_file=bad).__aenter__()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("omni-bulk")]
+    assert our_threads() == set()
+
+
+async def test_cancelled_twice_while_it_is_closed_an_account_leaves_no_thread(bench: Bench) -> None:
+    loop, busy = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    closes = asyncio.Event()
+
+    async def visit() -> None:
+        async with bench.omni():
+            loop.run_in_executor(None, busy.wait)  # so that the closing of the ledger waits for its turn
+            closes.set()
+
+    visiting = asyncio.create_task(visit())
+    await closes.wait()
+    for _ in range(2):
+        await asyncio.sleep(0.01)
+        visiting.cancel()
+    await asyncio.sleep(0.01)
+    busy.set()
+    with pytest.raises(asyncio.CancelledError):
+        await visiting
+    assert our_threads() == set()
+
+
+async def test_cancelled_while_it_is_opened_an_account_is_closed_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go = threading.Event(), threading.Event()
+
+    connections: list[sqlite3.Connection] = []
+
+    def late(path: Path, *, create: bool) -> sqlite3.Connection:
+        opening.set()
+        assert go.wait(5)
+        connections.append(open_ledger(path, create=create))
+        return connections[0]
+
+    monkeypatch.setattr("omni_bulk.ledger.open_ledger", late)
+    entering = asyncio.create_task(bench.omni().__aenter__())
+    await asyncio.to_thread(opening.wait)
+    entering.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connections[0].execute("SELECT 1")
+    assert our_threads() == set()
 
 
 async def test_cancelled_at_any_moment_an_opening_leaves_no_lock(bench: Bench) -> None:
@@ -168,17 +223,22 @@ async def test_outside_its_context_a_campaign_does_nothing(bench: Bench) -> None
             assert (await campaign.run(people(1))).exit_code == 0
 
 
-async def test_a_results_file_that_cannot_be_used_by_who_was_cancelled_is_no_error(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("usable", [True, False])
+async def test_who_is_cancelled_while_the_results_file_is_opened_leaves_none_open(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, usable: bool
 ) -> None:
     opening, go = threading.Event(), threading.Event()
+    opened: list[ResultsFile] = []
 
-    def refuses(*_: object, **__: object) -> None:
+    def late(*args: Any, **named: Any) -> ResultsFile:
         opening.set()
         assert go.wait(5)
-        raise OutputError("not this one")
+        if not usable:
+            raise OutputError("not this one")
+        opened.append(open_results(*args, **named))
+        return opened[0]
 
-    monkeypatch.setattr("omni_bulk.campaign.open_results", refuses)
+    monkeypatch.setattr("omni_bulk.campaign.open_results", late)
     async with bench.omni() as omni, omni.campaign("october", HELLO) as campaign:
         running = asyncio.create_task(campaign.run(people(1)))
         await asyncio.to_thread(opening.wait)
@@ -188,6 +248,31 @@ async def test_a_results_file_that_cannot_be_used_by_who_was_cancelled_is_no_err
         go.set()
         with pytest.raises(asyncio.CancelledError):
             await running
+        assert [file._descriptor for file in opened] == [-1] * usable
+
+
+async def test_no_run_begins_while_the_campaign_is_being_closed() -> None:
+    async with open_bench(latency_ms=100) as bench, bench.omni() as omni:
+        campaign = await omni.campaign("october", HELLO).__aenter__()
+        first = asyncio.create_task(campaign.run(people(1)))
+        await until(lambda: bench.sandbox._in_flight == 1)
+        campaign.leave()
+        second = asyncio.create_task(campaign.run(people(2)))  # waits for the first, and hears of its end first
+        await asyncio.sleep(0)
+        await campaign.__aexit__(None, None, None)
+        with pytest.raises(SettingsError, match="async with"):
+            await second
+        assert (await first).exit_code == 75
+        assert set(bench.texts) == {number(1)}
+
+
+async def test_who_adopts_the_results_of_a_lost_ledger_holds_their_campaign(bench: Bench) -> None:
+    await bench.send(people(1))
+    bench.ledger = Path("new.db").absolute()
+    log = Path("october.results.jsonl")
+    async with bench.omni() as omni, omni.campaign("october", HELLO, already=log), bench.omni() as rival:
+        with pytest.raises(Refused, match="Another run"):
+            await rival.campaign("october", HELLO).__aenter__()
 
 
 async def test_draining_what_is_not_open_is_nothing(bench: Bench) -> None:

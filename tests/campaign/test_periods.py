@@ -141,6 +141,13 @@ async def test_a_changed_file_under_the_name_of_a_long_complete_campaign_is_refu
     assert extended.outcomes == {"+accepted": 3, "accepted": 1}
 
 
+async def test_within_its_period_a_list_may_grow_whatever_it_is_called(bench: Bench) -> None:
+    clock = Clock.at("2026-11-16T09:00+09:00")
+    await implied(bench, clock, listed(1), per="week")
+    clock.advance(hours=100)
+    assert (await implied(bench, clock, listed(1, 2), per="week")).outcomes == {"+accepted": 1, "accepted": 1}
+
+
 async def test_a_named_campaign_may_grow_whenever_it_likes(bench: Bench) -> None:
     clock = Clock.at("2026-11-21T09:00+09:00")
     await bench.send(listed(1), account={"world": clock.world})

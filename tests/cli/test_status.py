@@ -1,5 +1,6 @@
 """The verb `status`, for people and for programs."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -7,7 +8,7 @@ import pytest
 
 from omni_bulk.sandbox import Sandbox
 from tests.cli.conftest import Call
-from tests.cli.kit import FROM, ended, environment, started, write_list
+from tests.cli.kit import FROM, Ran, ended, environment, started, write_list
 
 USUAL = ("list.csv", "--text", "Hello {name}", "--from", FROM, "--ledger", "ledger.db", "--yes")
 STATES = {
@@ -84,10 +85,21 @@ def test_a_ledger_without_campaigns(call: Call, api: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_status_that_nobody_reads_is_no_failure() -> None:
-    with (
-        Path("/dev/full").open("wb") as full,
-        started("status", "list", "--ledger", "ledger.db", env=environment(), stdout=full) as child,
-    ):
-        ran = ended(child)
+def test_a_status_that_cannot_be_written() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = shown_to(full.fileno())
+    assert (ran.code, ran.err) == (2, "omni-bulk: stdout cannot be written (No space left on device)\n")
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_status_whose_reader_left() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = shown_to(writer)
+    os.close(writer)
     assert (ran.code, ran.err) == (0, "")
+
+
+def shown_to(stdout: int) -> Ran:
+    with started("status", "list", "--ledger", "ledger.db", env=environment(), stdout=stdout) as child:
+        return ended(child)

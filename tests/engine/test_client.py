@@ -15,6 +15,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_writer import StreamWriter
 from aioresponses import aioresponses
 
 from omni_bulk import client as client_module
@@ -422,6 +424,45 @@ def test_what_came_before_the_request_is_not_its_answer(run: Run, stale: str) ->
     assert judged(first) is Kind.ACCEPTED
     assert (second.status, second.failure, second.evidence) == (None, Failure.CONNECTION_LOST, NOTHING)
     assert judged(third) is Kind.ACCEPTED
+
+
+class Wire(asyncio.WriteTransport):
+    """A transport that keeps what is written."""
+
+    def __init__(self, protocol: asyncio.BaseProtocol, *, closing: bool = False) -> None:
+        super().__init__()
+        self.written = b""
+        self._protocol = protocol
+        self._closing = closing
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+
+@pytest.mark.parametrize("state", ["fresh", "closing", "stale", "withdrawn", "gone"])
+async def test_a_body_is_written_on_a_fresh_connection_only(state: str) -> None:
+    """By itself: from Python 3.12 aiohttp writes it at once, before anybody could have seen a stale answer."""
+    protocol = ResponseHandler(asyncio.get_running_loop())
+    wire = Wire(protocol, closing=state == "closing")
+    protocol.transport = None if state == "gone" else wire  # type: ignore[assignment]
+    if state == "stale":
+        protocol.data_received(STALE["refused"])
+    body = client_module._Body(BODY)
+    body.withdrawn = state == "withdrawn"
+    writer = StreamWriter(protocol, asyncio.get_running_loop())
+    if state == "fresh":
+        await body.write_with_length(writer, None)
+    else:
+        with pytest.raises(aiohttp.ClientConnectionResetError):
+            await body.write_with_length(writer, None)
+    assert body.handed_over is (state == "fresh")
+    assert wire.written == (BODY if state == "fresh" else b"")
 
 
 # ── cancellation, and what proves nothing by itself ───────────────────────────────────────────────────────────────

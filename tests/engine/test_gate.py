@@ -241,15 +241,17 @@ def test_a_second_of_refusals_pauses_for_twice_as_long_each_time() -> None:
     played(body)
 
 
-def test_a_pause_may_grow_while_it_lasts() -> None:
-    """Three answers without an OMNI body, still on their way when a Retry-After had shut the gate for longer."""
+@pytest.mark.parametrize(("first", "last"), [(1.0, 1.5), (3.0, 3.0)])
+def test_a_pause_may_grow_while_it_lasts_and_never_shrinks(first: float, last: float) -> None:
+    """Connections that break while the gate is shut for another cause ask for a pause of their own."""
 
     async def body(scene: Scene) -> None:
-        await scene.pause(3)
+        await scene.pause(first)
         scene.enter(0)
+        await asyncio.sleep(0.5)
         for _ in range(20):
-            scene.observe(NOT_SENT)  # asks for one second, which is less
-        await asyncio.sleep(2.9)
+            scene.observe(NOT_SENT)  # asks for one second from now
+        await asyncio.sleep(last - 0.6)
         assert scene.passed == []
         await asyncio.sleep(0.2)
         assert scene.probes == [0]

@@ -17,7 +17,7 @@ from tests.faults.server import PATIENCE, FaultServer, Variant
 CLIENT_ID = "planted-client"
 PASSWORD = "pass+Planted/7q=&word"
 PROXY_LOGIN = ("planted-proxy", "proxy-Planted-word")
-FROM = "0215880000"
+FROM = "0200000000"
 TEXT = "Dear {name}, PlantedText"
 MANY = 150  # recipients; more than any row needs
 OUT = Path("faults.results.jsonl")
@@ -25,7 +25,7 @@ QUIET_TURNS = 20  # of the loop: what has come to this machine by then has been 
 
 
 def number(place: int) -> str:
-    return f"+82105550{place:04d}"
+    return f"+82100000{place:04d}"
 
 
 def recipients(size: int) -> list[Recipient]:

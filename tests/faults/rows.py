@@ -36,7 +36,7 @@ from tests.faults.acts import (
 )
 from tests.faults.server import FOR_EVER, Act, At, Misbehaviour, Variant, answer
 
-SHORT = 0.5  # s for a whole attempt, where the fault is that it takes longer
+SHORT = 0.4  # s for a whole attempt, where the fault is that it takes longer
 LONG = 10.0  # s: no fault
 
 
@@ -426,10 +426,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault("key_null", "A000 with null as msgKey", body(takes(msgKey=None)), Kind.ACCEPTED, WITHOUT_KEY, 1, 0),
     Fault("key_missing", "A000 without msgKey", body(takes(msgKey=...)), Kind.ACCEPTED, WITHOUT_KEY, 1, 0),
     Fault("ref_missing", "A000 without ref", body(takes(ref=...)), Kind.ACCEPTED, TAKEN, 1, 0),
-    Fault("ref_foreign", "A000 with another ref", body(takes(ref="r9")), Kind.UNKNOWN, unknown("foreign_ref", "A000"), 1, 3),
+    Fault("ref_foreign", "A000 with another ref", body(takes(ref="another")), Kind.UNKNOWN, unknown("foreign_ref", "A000"), 1, 3),
     Fault(
         "A020_foreign", "A020 with another ref",
-        body(takes("429 Too Many Requests", code="A020", ref="r9")), Kind.UNKNOWN, unknown("foreign_ref", "A020"), 1, 3,
+        body(takes("429 Too Many Requests", code="A020", ref="another")), Kind.UNKNOWN, unknown("foreign_ref", "A020"), 1, 3,
     ),
     Fault("A777", "an unknown code, A777", body(omni("A777")), Kind.UNKNOWN, unknown("unproven_code", "A777"), 1, 3),
     Fault(

@@ -348,7 +348,7 @@ class FaultServer:
         wire.send(token_answer(self.tokens, closing=self._closing))
 
     def _take(self, wire: Wire, headers: Mapping[str, str]) -> bool:
-        """One POST of a message; whether the connection may go on."""
+        """One POST of a message; whether the connection may go on. The body is read in any case, to know whose it is."""
         body = wire.read(int(headers["content-length"]))
         if body is None:
             return False

@@ -28,6 +28,7 @@ from tests.faults.rows import FAULTS, LONG, LOST, RELEASED, TAKEN, Ends, Fault, 
 from tests.faults.secrets_kept import CREDENTIALS, PERSONAL, found, shown, told
 from tests.faults.server import FOR_EVER, Act, At, FaultServer, Misbehaviour, Variant
 
+BINDING = {"accepted", "unknown"}
 MEMORY_MAX = 8 << 20  # bytes at the peak of a run, whatever the server sends
 WHERE_LOOPS_DIFFER = {At.LISTENER, At.ACCEPT, At.CONNECT, At.HEAD}
 
@@ -61,6 +62,12 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Kind]]:
 
     monkeypatch.setattr(omni_bulk.worker, "classify", noted)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def _results_wait_for_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message after the other: 20 ms for each would be most of the time these tests take."""
+    monkeypatch.setattr("omni_bulk.ledger.writer.LINGER", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -103,16 +110,16 @@ def test_fault(
         check_lines(fault, first, server)
         check_posts(fault, server, verdicts)
 
-        bound = {ref: server.taken[ref] for ref, line in lines().items() if line["status"] in {"accepted", "unknown"}}
-        server.heal()
-        how = settings(server, fault.variant, timeout=LONG, names=fault.names, workers=fault.size)
-        second = send(server, how, fault.size, uvloop=uvloop)
-        check_promise(server)
-        check_second_run(fault, second)
-        check_bound(server, bound)
+        runs = [first]
+        if not uvloop:  # what a second run does has nothing to do with the loop
+            bound = {ref: server.taken[ref] for ref, line in lines().items() if line["status"] in BINDING}
+            server.heal()
+            how = settings(server, fault.variant, timeout=LONG, names=fault.names, workers=fault.size)
+            runs.append(send(server, how, fault.size))
+            check_second_run(fault, runs[-1], server, bound)
         assert not server.trapped, "somebody connected where nobody should"
     output = "".join(capfd.readouterr())
-    check_secrets([first, second], shown(caplog.records) + output)
+    check_secrets(runs, shown(caplog.records) + output)
 
 
 @pytest.mark.parametrize("name", ["gzip_bomb", "endless_body", "endless_headers", "long_header", "interim_for_ever"])
@@ -157,7 +164,7 @@ def test_in_chaos_nobody_gets_two_and_nobody_is_lost(
             check_promise(server)
             assert len(runs) <= MANY, "each run settles somebody"
         assert server.acts >= MANY
-        assert Counter(line["status"] for line in lines().values()).keys() == {"accepted", "unknown", "rejected"}
+        assert {line["status"] for line in lines().values()} >= BINDING
         assert not server.trapped
     check_secrets(runs, shown(caplog.records))
 
@@ -173,7 +180,7 @@ def check_promise(server: FaultServer) -> None:
     final = lines()
     assert {ref: count for ref, count in server.taken.items() if count > 1} == {}
     assert all(server.taken[ref] == 1 for ref, line in final.items() if line["status"] == "accepted")
-    assert all(final[ref]["status"] in {"accepted", "unknown"} for ref, count in server.taken.items() if count)
+    assert all(final[ref]["status"] in BINDING for ref, count in server.taken.items() if count)
 
 
 def check_run(fault: Fault, run: Told, records: list[logging.LogRecord]) -> None:
@@ -224,21 +231,17 @@ def check_posts(fault: Fault, server: FaultServer, verdicts: list[tuple[str, Kin
     assert all(server.whole[ref] == (ref in lines()) for ref in others)
 
 
-def check_second_run(fault: Fault, run: Told) -> None:
-    """The same command again: it finishes the list."""
+def check_second_run(fault: Fault, run: Told, server: FaultServer, bound: Mapping[str, int]) -> None:
+    """The same command again: it finishes the list, and posts nothing of what was or may have been taken."""
+    check_promise(server)
+    assert {ref: server.taken[ref] for ref in bound} == bound
     final = lines()
-    assert final.keys() == {f"r{place}" for place in range(1, fault.size + 1)}
+    assert final.keys() == run.results.keys() == {f"r{place}" for place in range(1, fault.size + 1)}
     states = {line["status"] for line in final.values()}
-    assert states <= {"accepted", "unknown", "rejected"}
+    assert states <= {*BINDING, "rejected"}
     assert run.stopped is None
     assert run.summary is not None
     assert run.summary.exit_code == (3 if "unknown" in states else 1 if "rejected" in states else 0)
-    assert run.results.keys() == final.keys()
-
-
-def check_bound(server: FaultServer, bound: Mapping[str, int]) -> None:
-    """What was, or may have been, taken was not posted again."""
-    assert {ref: server.taken[ref] for ref in bound} == bound
 
 
 def check_secrets(runs: list[Told], logged: str) -> None:

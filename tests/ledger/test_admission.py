@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omni_bulk.ledger import book
@@ -270,6 +270,13 @@ def history(desk: Desk, rows: list[Message | Problem], ends: list[Status | None]
             book.release(desk.tx, one.id, 1)
 
 
+@example(
+    before=[], ends=[], rows=[message(), message(text="better")], changed=True, adopting=False, twice=False,
+)  # fmt: skip
+@example(
+    before=[message()], ends=[Status.ACCEPTED], rows=[message(text="better"), message(text="better")], changed=False,
+    adopting=False, twice=True,
+)  # fmt: skip
 @given(
     before=ROWS, ends=st.lists(ENDS, max_size=12), rows=ROWS, changed=st.booleans(), adopting=st.booleans(),
     twice=st.booleans(),

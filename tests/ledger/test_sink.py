@@ -234,9 +234,9 @@ def test_a_disk_that_is_full_is_told_before_anything_is_sent_and_can_be_repaired
     with files_end_at(len(FULL) - 10), pytest.raises(OutputError, match="File too large"):
         opened(path, Book(*LINES))
     assert open_files() == before
+    assert [name.name for name in path.parent.iterdir()] == [path.name]
     opened(path, Book(*LINES)).close()
     assert path.read_bytes() == FULL
-    assert [name.name for name in path.parent.iterdir()] == [path.name]
 
 
 def test_a_ledger_that_cannot_be_read_leaves_no_descriptor(path: Path) -> None:
