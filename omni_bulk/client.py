@@ -57,12 +57,19 @@ class _Body(aiohttp.BytesPayload):
 
     handed_over = False
     withdrawn = False
+    _protocol: asyncio.BaseProtocol | None = None
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         if self.withdrawn or not _is_fresh(writer.transport):
             raise aiohttp.ClientConnectionResetError("the connection was of no use before anything was written")
         self.handed_over = True
+        self._protocol = None if writer.transport is None else writer.transport.get_protocol()
         await super().write_with_length(writer, content_length)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether another answer lies behind the one that was read."""
+        return isinstance(self._protocol, ResponseHandler) and len(self._protocol) > 0
 
 
 def _is_fresh(transport: asyncio.BaseTransport | None) -> bool:
@@ -150,7 +157,7 @@ class Client:
             connecting=tracker.attempts > 0, handed_over=body.handed_over, answered=status is not None
         )
         elapsed = round((time.monotonic() - started) * 1000)
-        return Answer(status, answer_headers, read, failure, evidence, elapsed)
+        return Answer(status, answer_headers, read, failure, evidence, elapsed, body.crowded)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:

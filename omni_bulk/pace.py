@@ -13,6 +13,7 @@ PAUSE_MAX = 30.0  # s, after whole seconds of refusals
 RETRY_AFTER_MAX = 60.0  # s, whatever the server asks
 RATE_MIN = 0.5  # messages a second
 WINDOW = 1.0  # s
+FADE = 0.95  # of the best accepted pace, a second: half of what the server took lately is the least it is asked for
 SILENCE_MAX = 3600.0  # s without an answer that count as recovery; more would only overflow
 
 
@@ -34,6 +35,7 @@ class Controller:
         self._answers = 0
         self._refusals = 0
         self._pauses = 0
+        self._best = 0.0  # messages a second that were accepted lately
         self._stops = 0  # for a Retry-After, without a second free of refusals in between
 
     def observe(self, now: float, *, refused: bool, retry_after: float | None = None) -> Change | None:
@@ -70,11 +72,14 @@ class Controller:
     def _close(self, now: float, seconds: float) -> Change:
         pause = None
         share = self._refusals / self._answers
+        accepted = (self._answers - self._refusals) / seconds
+        self._best = max(accepted, self._best * FADE ** min(seconds, SILENCE_MAX))
         if not share:
             self.rate = min(self.ceiling * DRIVE, self.rate * RECOVERY ** min(seconds, SILENCE_MAX))
             self._stops = 0
         else:
-            self._slow(0.5 if share > 0.5 else 0.9 if share > 0.02 else 0.99)
+            # A server that refuses whatever the pace gains nothing from a slower one, and the run would starve.
+            self._slow(0.5 if share > 0.5 else 0.9 if share > 0.02 else 0.99, floor=min(self._best / 2, self.rate))
         if share == 1:
             pause = self._next_pause()
         else:
@@ -87,8 +92,8 @@ class Controller:
         self._pauses = min(self._pauses + 1, 10)
         return pause
 
-    def _slow(self, factor: float) -> None:
-        self.rate = max(min(RATE_MIN, self.rate), self.rate * factor)
+    def _slow(self, factor: float, floor: float = 0.0) -> None:
+        self.rate = max(min(RATE_MIN, self.rate), self.rate * factor, floor)
 
     def _start(self, now: float) -> None:
         self._since, self._answers, self._refusals = now, 0, 0

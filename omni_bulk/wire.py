@@ -59,14 +59,18 @@ _HOPELESS = frozenset({Failure.CERTIFICATE, Failure.PROXY_AUTH})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back of one request: a status and at most a bounded body, or a failure with its evidence."""
+    """What came back of one request: a status and at most a bounded body, or a failure with its evidence.
+
+    `crowded`: another answer lay behind this one, so nobody can tell which of them is ours.
+    """
 
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)  # of the token endpoint it is the token
     failure: Failure | None = None
     evidence: Evidence = Evidence.MAY_HAVE_LEFT
     latency_ms: int | None = None
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,13 @@ def read_omni(body: bytes | None) -> dict[str, object] | None:
 
 def classify(answer: Answer, ref: str, now: float) -> Verdict:
     """What one send attempt proves. `ref` is the one we sent, `now` seconds since 1970 (for an HTTP-date)."""
+    verdict = _classify(answer, ref, now)
+    if answer.crowded and verdict.kind is not Kind.ACCEPTED:
+        return Verdict(Kind.UNKNOWN, reason="bad_answer", result="two answers")
+    return verdict
+
+
+def _classify(answer: Answer, ref: str, now: float) -> Verdict:
     if answer.failure is not None and answer.status != 429:
         return _classify_failure(answer.failure, answer.evidence)
     omni = read_omni(answer.body)

@@ -88,7 +88,13 @@ class Ran:
         return found
 
 
-def run(*arguments: str | Path, env: Mapping[str, str] | None = None, stdin: bytes | None = None, **how: Any) -> Ran:
+def run(
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    patience: float = PATIENCE,
+    **how: Any,
+) -> Ran:
     """Runs a command to its end; stdin is empty and no terminal."""
     feed: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     done = subprocess.run(
@@ -96,7 +102,7 @@ def run(*arguments: str | Path, env: Mapping[str, str] | None = None, stdin: byt
         check=False,
         env=dict(env or environment()),
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=patience,
         **feed,
         **how,
     )

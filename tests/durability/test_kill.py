@@ -2,6 +2,7 @@
 
 import random
 import signal
+from collections import Counter
 from pathlib import Path
 from time import monotonic
 
@@ -68,15 +69,15 @@ def loop(kills: int, seed: int, **day: object) -> None:
             assert run_and_kill(served, chance), "the run was over before it could be killed"
             assert found_in_doubt() - settled <= WORKERS
             settled = found_in_doubt()
-        done = run("list.csv", *FLAGS, "--yes", env=environment(served))
+        done = run("list.csv", *FLAGS, "--yes", env=environment(served), patience=60 + recipients / 10)
         assert found_in_doubt() - settled <= WORKERS
         states = judge(served, recipients)
-        assert states == {"accepted": recipients - found_in_doubt(), "unknown": found_in_doubt()}, done.err
-        assert done.code == 3, done.err
+        assert states == Counter(accepted=recipients - found_in_doubt(), unknown=found_in_doubt()), done.err
+        assert done.code == (3 if found_in_doubt() else 0), done.err
         lines = results(OUT)
         assert len(lines) == len(final(lines))  # nobody was settled twice
         again = run("list.csv", *FLAGS, "--yes", env=environment(served))
-        assert again.code == 3
+        assert again.code == done.code
         assert served.taken() == len(set(served.refs()))
 
 

@@ -466,7 +466,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "two_answers_A020", "A020 and A000, both without ref, in one breath",
         body(says(STRAY_A020 + STRAY)), Kind.UNKNOWN, BAD, 1, 3,
-        wrong="client: a refusal is believed although a second answer lies behind it, so the message is posted again",
     ),
     Fault("long_answer", "an answer longer than its Content-Length", body(written(
         lambda good: answer(good[:5], headers={"Content-Length": "5"}) + good[5:],

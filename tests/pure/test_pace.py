@@ -43,7 +43,7 @@ def seconds() -> Seconds:
 @pytest.mark.parametrize("start", [0.0, 1000.0])
 @pytest.mark.parametrize(
     ("accepted", "refused", "factor"),
-    [(200, 0, 1.002), (999, 1, 0.99), (98, 2, 0.99), (97, 3, 0.9), (50, 50, 0.9), (49, 51, 0.5), (1, 99, 0.5)],
+    [(200, 0, 1.002), (499, 1, 0.99), (98, 2, 0.99), (97, 3, 0.9), (50, 50, 0.9), (49, 51, 0.5), (1, 99, 0.5)],
 )
 def test_the_share_of_refusals_moves_the_rate(accepted: int, refused: int, factor: float, start: float) -> None:
     controller = Controller(1000)
@@ -229,3 +229,13 @@ def test_a_server_that_refuses_everything_gets_ever_fewer_probes_until_it_opens(
 def test_without_a_limit_nothing_is_lost_but_the_hundredth_left_free() -> None:
     outcome = Line(None, ceiling=1000).run(30)
     assert outcome.accepted / 30_000 == pytest.approx(DRIVE, abs=0.005)
+
+
+def test_a_server_that_refuses_half_whatever_the_pace_does_not_starve_the_run() -> None:
+    seconds = Seconds(Controller(1000.0))
+    accepted = 0.0
+    for _ in range(20):
+        half = max(1, round(seconds.controller.rate / 2))
+        accepted += half
+        seconds(accepted=half, refused=half + 1)
+    assert accepted > 1_500
