@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from omni_bulk.account import Account
-from omni_bulk.errors import LedgerError, OmniBulkError, Refused, SettingsError, Stopped
+from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, SettingsError, Stopped
 from omni_bulk.feed import Blocks, Recipients, blocks
+from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book
 from omni_bulk.lock import CampaignLock
@@ -174,7 +175,10 @@ class Campaign:
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None) -> ResultStream:
+    def send(
+        self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None,
+        max_failure_rate: float = MAX_FAILURE_RATE, max_unknown_rate: float = MAX_UNKNOWN_RATE,
+    ) -> ResultStream:  # fmt: skip
         """Sends to `recipients` and gives their results as they are recorded: ``async for result in campaign.send(…)``.
 
         Takes any iterable (read in a thread) or async iterable of `Recipient` or mappings, endless ones too. Yields one
@@ -182,18 +186,24 @@ class Campaign:
         seconds after which the rest waits for the next run. Raises what `run` raises, when the stream ends, and
         `Stopped` when sending ended before the list did for another cause than `limit` or `deadline`.
         """
-        return ResultStream(partial(self._start, recipients, Limits(limit, deadline)), self._leave_reader)
+        limits = Limits(limit, deadline, max_failure_rate, max_unknown_rate)
+        return ResultStream(partial(self._start, recipients, limits), self._leave_reader)
 
     async def run(
         self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None,
+        max_failure_rate: float = MAX_FAILURE_RATE, max_unknown_rate: float = MAX_UNKNOWN_RATE,
         deliver: Deliver | None = None,
     ) -> Summary:  # fmt: skip
         """Sends to `recipients` and returns the summary; `deliver` is called with every result and must not block.
 
+        The rates are shares from 0 to 1: of the last 200 messages that may be refused, and of the last 500 whose fate
+        may be unknown, before the run stops (`guards`).
+
         Raises `Refused`, `LedgerError`, or what the caller's iterable raises. A stop is in the summary: `stopped` is its
         sentence and `exit_code` its code.
         """
-        return await self._start(recipients, Limits(limit, deadline), deliver)
+        limits = Limits(limit, deadline, max_failure_rate, max_unknown_rate)
+        return await self._start(recipients, limits, deliver)
 
     async def _start(self, recipients: Recipients, limits: Limits, deliver: Deliver | None) -> Summary:
         while self._sending is not None and not self._sending.done():
@@ -242,14 +252,15 @@ class Campaign:
             adopting = book.adopting(db, row.id)
         identities = Identities(ledger.key, row.uuid)
         admitter = Admitter(row, identities, run_id, replays=deliver is not None, adopting=adopting)
-        own = replace(row, kind=None)  # `_read` sees to the kind
-        run = self.run_now = Run(account, own, admitter, self._composition, limits=limits, deliver=deliver)
+        run = self.run_now = Run(account, row, admitter, self._composition, limits=limits, deliver=deliver)
         if self._left is not None:
             run.stop(self._left)
         posts = account.worker.posts
         await run.go(self._read(row, recipients))
-        seconds = account.world.clock() - started
-        summary = self.summary = self._summarise(run, seconds, account.worker.posts - posts)
+        posts = account.worker.posts - posts
+        if posts and isinstance(run.error, InputError):
+            run.error = _unread(run.error)
+        summary = self.summary = self._summarise(run, account.world.clock() - started, posts)
         # A complete campaign stays so when its list was refused, or left before somebody new was found in it.
         idle = not summary.posts and (isinstance(run.error, Refused) or not summary.remaining)
         await self._end_run(run_id, row, summary, complete=summary.complete or (completed and idle))
@@ -358,6 +369,14 @@ class Campaign:
         self._sink = None
         if self._lock is not None:
             self._lock.release()
+
+
+def _unread(error: InputError) -> Stopped:
+    """A list that broke off after the first messages had left: exit 2 would say that nothing was sent."""
+    return Stopped(
+        f"the list could not be read to its end: {error} What came before is sent; mend the list and run again",
+        reason="unread", exit_code=5,
+    )  # fmt: skip
 
 
 def _fix(tx: Transaction, row: CampaignRow) -> None:

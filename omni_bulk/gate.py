@@ -58,6 +58,7 @@ class Gate:
         self._probe_over = asyncio.Event()
         self._over: Exception | None = None
         self.throttled = 0
+        self.reopened = 0  # good probes
 
     @property
     def rate(self) -> float:
@@ -105,6 +106,7 @@ class Gate:
         if probe:
             change = self._controller.probed(now, refused=refused, retry_after=verdict.retry_after)
             pause = pause or change.pause
+            self.reopened += pause is None
             self._probing = False
             self._probe_over.set()
         elif self._paused_until is None and not self._probing:

@@ -6,7 +6,7 @@ A guard counts this run's verdicts only, so that what went wrong yesterday does 
 from collections import deque
 from dataclasses import dataclass, field
 
-from omni_bulk.errors import Refused, Stopped
+from omni_bulk.errors import Stopped
 from omni_bulk.model import Status
 
 MAX_FAILURE_RATE = 0.3  # share of `rejected` and `failed` over the last FAILURE_WINDOW verdicts
@@ -96,10 +96,12 @@ class RateGuard:
         return True
 
 
-def row_refusal(rows: int, *, min_rows: int | None, max_rows: int | None) -> Refused | None:
+def row_stop(rows: int, *, min_rows: int | None, max_rows: int | None) -> Stopped | None:
     """A list of a size nobody expected. `rows` counts all rows, bad ones too."""
     if min_rows is not None and rows < min_rows:
-        return Refused(f"the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole?")
+        return Stopped(f"the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole?", reason="rows")
     if max_rows is not None and rows > max_rows:
-        return Refused(f"the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one?")
+        return Stopped(
+            f"the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one?", reason="rows"
+        )
     return None

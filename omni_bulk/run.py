@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from omni_bulk.account import Account
 from omni_bulk.errors import Refused, Stopped
 from omni_bulk.feed import Blocks
+from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE, RateGuard
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitted, Admitter, book
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Recipient, Result, Status
-from omni_bulk.naming import kind_refusal
 from omni_bulk.policy import Admit, too_many_other_texts
 from omni_bulk.rules import Composition, compose
 from omni_bulk.stats import Tally
@@ -24,10 +24,15 @@ logger = logging.getLogger("omni_bulk")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a run ends before its list does. `limit` counts messages, `deadline` is in seconds from the start."""
+    """When a run ends before its list does. `limit` counts messages, `deadline` is in seconds from the start.
+
+    `max_failure` and `max_unknown` are the shares of `guards.RateGuard`.
+    """
 
     limit: int | None = None
     deadline: float | None = None
+    max_failure: float = MAX_FAILURE_RATE
+    max_unknown: float = MAX_UNKNOWN_RATE
 
 
 def composed(rows: list[Recipient], composition: Composition, identities: Identities) -> list[Entry]:
@@ -77,6 +82,8 @@ class Run:
         self._admitter = admitter
         self._composition = composition
         self._limits = limits
+        self._guard = RateGuard(limits.max_failure, limits.max_unknown)
+        self._reopened = account.gate.reopened
         self._deliver = deliver
         self._queue: asyncio.Queue[Job | None] = asyncio.Queue(QUEUE_MAX)
         self._tasks: dict[asyncio.Task[None], Job | None] = {}
@@ -162,7 +169,6 @@ class Run:
                 rows, last = await anext(blocks, ([], True))
             finally:
                 self._reading = False
-            self._check_kind(rows)
             entries = await asyncio.to_thread(composed, rows, self._composition, self._admitter.identities)
             admitted = await self._account.ledger.admit(self._admitter, entries)
             self.tally.whole = last
@@ -177,12 +183,6 @@ class Run:
                     return
             if last:
                 return
-
-    def _check_kind(self, rows: list[Recipient]) -> None:
-        """Rows of a list that knows its recipients by number must not bring refs of their own half-way."""
-        if self._campaign.kind == "number" and any(row.ref is not None for row in rows):
-            refusal = kind_refusal(self._campaign, "ref")
-            raise Refused(refusal or "a ref appeared in a list that had none")
 
     async def _send(self, admitted: Admitted) -> bool:
         """Hands one message to the workers; False when no more may be."""
@@ -224,7 +224,7 @@ class Run:
 
     def _settled(self, result: Result, stop: Stopped | None) -> None:
         """What is recorded is counted and told, also when its delivery was cancelled after the POST."""
-        if stop is not None:
+        if stop := stop or self._judge(result.status):
             self.stop(stop)
         self.tally.settled(result)
         if result.status is not Status.ACCEPTED:
@@ -236,3 +236,10 @@ class Run:
             self._deliver(result)
         except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
             self.fail(error)
+
+    def _judge(self, status: Status) -> Stopped | None:
+        """Whether too much goes wrong. What came before a good probe does not count."""
+        if self._reopened != self._account.gate.reopened:
+            self._reopened = self._account.gate.reopened
+            self._guard.fresh()
+        return self._guard.observe(status, self._account.world.clock())

@@ -33,6 +33,10 @@ class Order:
     yes: bool
     limit: int | None
     deadline: float | None
+    min_rows: int | None
+    max_rows: int | None
+    max_failure_rate: float
+    max_unknown_rate: float
     out: str | None
     require_ledger: bool
     throwaway: bool
@@ -65,8 +69,11 @@ def order_of(given: dict[str, Any]) -> Order:
     problems = Problems()
     take = problems.take
     source = take(
-        lambda: read_recipients(given["recipients"], mapping=mapping_of(given["map_"]), encoding=given["encoding"])
-    )
+        lambda: read_recipients(
+            given["recipients"], mapping=mapping_of(given["map_"]), encoding=given["encoding"], sheet=given["sheet"],
+            delimiter=given["delimiter"],
+        )
+    )  # fmt: skip
     template = take(lambda: _template(given))
     flags = {**{key: given[key] for key in _SETTINGS}, "countries": countries_of(given["countries"])}
     settings = take(lambda: _settings(flags, sandbox=given["sandbox"]))
@@ -95,7 +102,8 @@ def order_of(given: dict[str, Any]) -> Order:
     return Order(
         settings=settings, source=source, template=template, name=given["campaign"] or source.name,
         options=replace(options, tz=settings.tz), sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
-        deadline=deadline, out=given["out"], require_ledger=given["require_ledger"],
+        deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
+        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"], require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None,
     )  # fmt: skip
 

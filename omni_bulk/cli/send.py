@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 
 # The flags, in the order of the help.
 Flag = typer.Option
@@ -14,7 +15,7 @@ PATH = "FILE"
 
 @app.command("send")
 def send(  # the help is read from top to bottom, so the order is: what, as whom, how, when, output
-    recipients: Annotated[str, typer.Argument(metavar="INPUT", help="The list: CSV or JSONL; - is stdin.")],
+    recipients: Annotated[str, typer.Argument(metavar="INPUT", help="The list: CSV, JSONL or xlsx; - is stdin.")],
     text: Annotated[str | None, Flag(metavar="TEXT", help="The template: '{name}, your order has shipped.'")] = None,
     text_file: Annotated[Path | None, Flag(metavar=PATH, help="The template in a file.")] = None,
     from_: Annotated[str | None, Flag("--from", metavar="NUMBER", help="The registered originating number.")] = None,
@@ -27,12 +28,22 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
         str | None, Flag(metavar="international|national", help="What numbers of digits alone are.")
     ] = None,
     countries: Annotated[str | None, Flag(metavar="CC,…", help="Where the campaign may go.")] = None,
+    sheet: Annotated[str | None, Flag(metavar="NAME", help="Of a workbook; default: the first visible one.")] = None,
+    delimiter: Annotated[str | None, Flag(metavar="MARK", help=", ; | or tab; default: what the header shows.")] = None,
     encoding: Annotated[str | None, Flag(metavar="NAME", help="Of the list, when it is not recognised.")] = None,
     map_: Annotated[list[str] | None, Flag("--map", metavar="COLUMN=FIELD", help="What a column is.")] = None,
     sandbox: Annotated[bool, Flag("--sandbox", help="Try it: a stand-in for the API, nothing is sent.")] = False,
     yes: Annotated[bool, Flag("--yes", "-y", help="No plan, no question.")] = False,
     limit: Annotated[int | None, Flag(min=0, metavar="N", help="Send at most N messages now.")] = None,
     deadline: Annotated[str | None, Flag(metavar="DURATION", help="Stop after 90s, 30m, 2h.")] = None,
+    min_rows: Annotated[int | None, Flag(min=0, metavar="N", help="A shorter list is not sent.")] = None,
+    max_rows: Annotated[int | None, Flag(min=0, metavar="N", help="A longer list is not sent.")] = None,
+    max_failure_rate: Annotated[
+        float, Flag(min=0, max=1, metavar="F", help="Share of refusals that stops the run.")
+    ] = MAX_FAILURE_RATE,
+    max_unknown_rate: Annotated[
+        float, Flag(min=0, max=1, metavar="F", help="Share of lost answers that stops the run.")
+    ] = MAX_UNKNOWN_RATE,
     tolerate: Annotated[str | None, Flag(metavar="STATE=SHARE,…", help="invalid=1%: below it, exit 0.")] = None,
     changed_text: Annotated[bool, Flag("--changed-text", help="The rest gets the changed template.")] = False,
     extend: Annotated[bool, Flag("--extend", help="The changed file belongs to the complete campaign.")] = False,

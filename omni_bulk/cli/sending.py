@@ -20,6 +20,7 @@ from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
 from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
+from omni_bulk.guards import row_stop
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import Result
 from omni_bulk.omni import Omni
@@ -89,12 +90,12 @@ class Sending:
         self.campaign = campaign = omni.campaign(order.name, order.template, options=self._options())
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
-        if not order.yes:
+        if not order.yes or order.min_rows is not None or order.max_rows is not None:
             await self._plan(campaign, settings)
-            if not await self._agreed():
-                screen.say("declined", "Nothing was sent.", always=True)
-                self.ending.write({"campaign": campaign.name, "exit": 2, "stopped": "declined"})
-                return 2
+        if not order.yes and not await self._agreed():
+            screen.say("declined", "Nothing was sent.", always=True)
+            self.ending.write({"campaign": campaign.name, "exit": 2, "stopped": "declined"})
+            return 2
         try:
             with screen.progress(self._lines_to_come()) as show:
                 await self._watch(omni, campaign, show)
@@ -147,6 +148,10 @@ class Sending:
     async def _plan(self, campaign: Campaign, settings: Settings) -> None:
         order = self.order
         self.planned = await asyncio.to_thread(campaign.plan, order.source, self._planning_off.is_set)
+        if stopped := row_stop(self.planned.read, min_rows=order.min_rows, max_rows=order.max_rows):
+            raise stopped
+        if order.yes:
+            return
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
         self.screen.plan(self.planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes)
@@ -198,8 +203,12 @@ class Sending:
         clock = asyncio.get_running_loop().time
         started = clock()
         sending = asyncio.create_task(
-            campaign.run(order.source, limit=order.limit, deadline=order.deadline), name="omni-bulk-send"
-        )
+            campaign.run(
+                order.source, limit=order.limit, deadline=order.deadline, max_failure_rate=order.max_failure_rate,
+                max_unknown_rate=order.max_unknown_rate,
+            ),
+            name="omni-bulk-send",
+        )  # fmt: skip
         await asyncio.sleep(0)  # its first step, from which on the campaign hears a stop
         self._sending = sending
         while not sending.done():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from omni_bulk import LedgerError, Recipient, Refused, Result, Stopped, Template
+from omni_bulk import InputError, LedgerError, OmniBulkError, Recipient, Refused, Result, Stopped, Template
 
 from .kit import FROM, TEXT, Bench, lines, number, outcome, people, seqs_are_gapless, until
 from .kit import bench as open_bench
@@ -229,6 +229,24 @@ async def test_what_the_callers_list_raises_is_raised_plain_after_what_was_sent_
         await program()
     assert len(got) == len(bench.sandbox.messages)
     assert (await bench.send(people(*range(after)))).summary.exit_code == 0
+    assert bench.nobody_got_two()
+
+
+@pytest.mark.parametrize(("before", "code"), [(0, 2), (3, 5)])
+async def test_a_list_that_breaks_off_says_with_2_that_nothing_was_sent_and_else_does_not(
+    bench: Bench, before: int, code: int
+) -> None:
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for row in people(*range(before)):
+            yield row
+        await until(lambda: bench.posts == before)
+        raise InputError("the list changed while it was read")
+
+    with pytest.raises(OmniBulkError, match="changed while it was read") as ended:
+        await bench.send(rows())
+    assert ended.value.exit_code == code
+    assert bool(bench.posts) == bool(before)
+    await bench.send(people(*range(before)))
     assert bench.nobody_got_two()
 
 

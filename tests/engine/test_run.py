@@ -248,7 +248,7 @@ async def test_in_any_mixture_exactly_what_is_ambiguous_is_unknown(tmp_path: Pat
         "other_ref": 0.05, "a001": 0.02, "a020": 0.05, "html429": 0.05, "no_msg_key": 0.05,
     }  # fmt: skip
     async with Sandbox(tps=None, faults=faults, seed=11) as sandbox, stage(tmp_path, sandbox.url) as here:
-        run = await here.go(recipients(300))
+        run = await here.go(recipients(300), limits=Limits(max_failure=1, max_unknown=1))
         await here.check(sandbox, run)
         assert here.with_state(State.UNKNOWN) == set(sandbox.state.ambiguous_refs) != set()
         assert not here.with_state(State.READY)
@@ -500,14 +500,6 @@ async def test_another_text_for_those_who_have_theirs_ends_the_run(tmp_path: Pat
         assert isinstance(run.error, Refused)
         assert run.tally.other_texts == 50
         assert sandbox.stats()["posts"] == 50
-
-
-async def test_a_ref_that_appears_half_way_ends_the_run(tmp_path: Path) -> None:
-    async with Sandbox(tps=None) as sandbox, stage(tmp_path, sandbox.url) as here:
-        here.row = replace(here.row, kind="number")
-        run = await here.go(recipients(3))
-        assert isinstance(run.error, Refused)
-        assert sandbox.stats()["posts"] == 0
 
 
 @pytest.mark.parametrize("which", ["claim", "settle", "release", "admit"])

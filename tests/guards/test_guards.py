@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from omni_bulk.guards import SETTLED_MIN, RateGuard, row_refusal
+from omni_bulk.guards import SETTLED_MIN, RateGuard, row_stop
 from omni_bulk.model import Status
 
 PACE = 0.001  # s between the ends of two messages: 1,000 a second
@@ -87,4 +87,4 @@ def test_a_share_of_one_never_stops() -> None:
 def test_a_list_of_a_size_nobody_expected_is_refused(
     rows: int, least: int | None, most: int | None, *, refused: bool
 ) -> None:
-    assert (row_refusal(rows, min_rows=least, max_rows=most) is not None) == refused
+    assert (row_stop(rows, min_rows=least, max_rows=most) is not None) == refused
