@@ -195,7 +195,7 @@ class CampaignRow:
     account: int
     name: str
     kind: str | None = None
-    template: str | None = None
+    template: str | None = field(default=None, repr=False)
     template_from: str | None = None
     template_version: int = 0
     seq: int = 0

@@ -6,7 +6,6 @@ own, so that a cancelled caller cancels nothing that may have left.
 
 import asyncio
 import logging
-import sqlite3
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from omni_bulk.errors import RefConflict, SettingsError, Stopped
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitted, Admitter, Single, Transaction, book
 from omni_bulk.lock import is_alive, owner_path
-from omni_bulk.model import CampaignRow, Entry, Message, Recipient, Result, State, Status
+from omni_bulk.model import CampaignRow, Entry, Message, Recipient, Result, Status
 from omni_bulk.records import usable_ref
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition, compose
@@ -208,13 +207,10 @@ def _drained() -> Stopped:
 def _begin(tx: Transaction, account: int, now: int, owner: str, ledger: Path) -> tuple[CampaignRow, list[Result]]:
     """The campaign of single sends, and what processes that died left in doubt there."""
     row = book.make_campaign(tx, account, SINGLES, now)
-    dead = [other for other in _claimants(tx.db, row) if other != owner and not is_alive(owner_path(ledger, other))]
+    dead = [
+        other for other in book.claimants(tx.db, row.id) if other != owner and not is_alive(owner_path(ledger, other))
+    ]
     return row, [result for other in dead for result in book.recover(tx, row, owned_by=other)]
-
-
-def _claimants(db: sqlite3.Connection, row: CampaignRow) -> list[str]:
-    sql = "SELECT DISTINCT owner FROM message WHERE campaign = ? AND state = ? AND owner IS NOT NULL"
-    return [owner for (owner,) in db.execute(sql, (row.id, State.CLAIMED)).fetchall()]
 
 
 def _admit(tx: Transaction, admitter: Admitter, entry: Entry, owner: str, ledger: Path) -> tuple[Single, Admitted]:

@@ -133,7 +133,7 @@ class Sending:
 
     def _may_create(self, settings: Settings) -> bool:
         """Without a terminal a ledger that was not named is never created: a job with a lost home would send twice."""
-        missing = not settings.ledger.exists()
+        missing = not settings.ledger.exists() or not settings.ledger.stat().st_size
         if missing and self.order.require_ledger:
             raise SettingsError(f"there is no ledger at {settings.ledger}, and --require-ledger wants one")
         if missing and not settings.ledger_named and not _somebody_is_there():
@@ -288,7 +288,9 @@ def next_step(summary: Summary, order: Order) -> str | None:
     """The sentence that says what to do now, None when there is nothing to do."""
     if order.sandbox:
         return "To send it for real, leave out --sandbox and set OMNI_CLIENT_ID and OMNI_CLIENT_PASSWORD."
-    if summary.exit_code in {6, 69, 75, 130} or (summary.remaining and summary.exit_code in {5, 70, 74}):
+    if summary.remaining and summary.exit_code == 5:
+        return "Cure the cause, then run the same command again to go on; nobody gets a second message."
+    if summary.exit_code in {6, 69, 75, 130} or (summary.remaining and summary.exit_code in {70, 74}):
         return "Run the same command again to go on; nobody gets a second message."
     if summary.exit_code == 3:
         return (

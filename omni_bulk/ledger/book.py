@@ -471,6 +471,12 @@ def recover(
     return settled
 
 
+def claimants(db: sqlite3.Connection, campaign: int) -> list[str]:
+    """The owners that have claims open."""
+    sql = "SELECT DISTINCT owner FROM message WHERE campaign = ? AND state = ? AND owner IS NOT NULL"
+    return [owner for (owner,) in db.execute(sql, (campaign, State.CLAIMED)).fetchall()]
+
+
 # ── reading back ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -185,6 +185,13 @@ def test_a_required_ledger_that_exists_is_used(call: Call, api: Sandbox) -> None
     assert call("list.csv", *USUAL, "--yes", "--require-ledger").code == 0
 
 
+def test_an_empty_file_is_not_the_ledger_that_was_required(call: Call, api: Sandbox) -> None:
+    write_list(1)
+    Path("ledger.db").touch()
+    assert call("list.csv", *USUAL, "--yes", "--require-ledger").code == 2
+    assert nothing_was_sent(api)
+
+
 def test_a_name_that_is_no_text_is_refused_with_a_sentence(call: Call, api: Sandbox) -> None:
     name = os.fsdecode(b"\xff.csv")
     Path(name).write_bytes(b"to,name\n+821020000001,x\n")
