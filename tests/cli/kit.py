@@ -88,13 +88,7 @@ class Ran:
         return found
 
 
-def run(
-    *arguments: str | Path,
-    env: Mapping[str, str] | None = None,
-    stdin: bytes | None = None,
-    patience: float = PATIENCE,
-    **how: Any,
-) -> Ran:
+def run(*arguments: str | Path, env: Mapping[str, str] | None = None, stdin: bytes | None = None, **how: Any) -> Ran:
     """Runs a command to its end; stdin is empty and no terminal."""
     feed: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     done = subprocess.run(
@@ -102,7 +96,7 @@ def run(
         check=False,
         env=dict(env or environment()),
         capture_output=True,
-        timeout=patience,
+        timeout=PATIENCE,
         **feed,
         **how,
     )
