@@ -10,10 +10,14 @@ Rules, each for a trap that was measured on aiohttp 3.14:
   aiohttp got as far as connecting at all; where it did not (a mocked session), nothing is proven.
 - What a server sends on an idle connection is kept by aiohttp and taken for the answer to the next request, and all
   later answers are then one request late. So the body refuses a connection on which something lies already.
+- A server that closes each connection after its answer without saying so cuts the next request on it, and nothing
+  proves that it was not taken. The body notes whether its connection was used before; after two such cuts each
+  connection is used once.
 - No exception of aiohttp is logged, chained or shown: its ``repr`` can hold the bearer token.
 """
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Mapping
@@ -21,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -34,6 +39,8 @@ from omni_bulk.wire import SEND_PATH, TOKEN_PATH, Answer, Failure
 BODY_MAX = 64 * 1024  # bytes of an answer that are read
 CONNECT_TIMEOUT = 10.0  # s for TCP and TLS; DNS and the wait for a connection end with the attempt
 KEEP_ALIVE = 4.0  # s an idle connection is kept: shorter than what servers and balancers usually allow
+CUTS_WINDOW = 500  # requests; two cuts of reused connections within them, and no connection is reused any more
+logger = logging.getLogger("omni_bulk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,42 @@ class Endpoint:
     ca_file: Path | None = None
 
 
+class CutWatch:
+    """Counts requests, and those cut on a reused connection before any answer. No I/O.
+
+    One such cut is bad luck: every server closes an idle connection some day. Two among the last `window` requests
+    are a habit.
+    """
+
+    def __init__(self, window: int = CUTS_WINDOW) -> None:
+        self._window = window
+        self._ended = 0
+        self._last_cut: int | None = None
+
+    def observe(self, *, cut: bool) -> bool:
+        """One request has ended. True when its cut is the second among the last `window` requests."""
+        self._ended += 1
+        if not cut:
+            return False
+        before, self._last_cut = self._last_cut, self._ended
+        return before is not None and self._ended - before < self._window
+
+
+class Connections:
+    """Which connections have carried a request, and whether such may carry another one."""
+
+    def __init__(self) -> None:
+        self.single_use = False
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
+    def was_used(self, protocol: ResponseHandler) -> bool:
+        """Whether this one has carried a request; from now on it has."""
+        if protocol in self._used:
+            return True
+        self._used.add(protocol)
+        return False
+
+
 class _Body(aiohttp.BytesPayload):
     """A request body that knows whether it was handed to the transport. aiohttp sends headers and body in one write.
 
@@ -57,27 +100,38 @@ class _Body(aiohttp.BytesPayload):
 
     handed_over = False
     withdrawn = False
-    _protocol: asyncio.BaseProtocol | None = None
+    reused = False
+    _protocol: ResponseHandler | None = None
+
+    def __init__(self, value: bytes, connections: Connections) -> None:
+        super().__init__(value)
+        self._connections = connections
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        if self.withdrawn or not _is_fresh(writer.transport):
+        if self.withdrawn or not self._may_use(writer.transport):
             raise aiohttp.ClientConnectionResetError("the connection was of no use before anything was written")
         self.handed_over = True
-        self._protocol = None if writer.transport is None else writer.transport.get_protocol()
         await super().write_with_length(writer, content_length)
+
+    def _may_use(self, transport: asyncio.BaseTransport | None) -> bool:
+        """Whether the connection is open, nothing came on it before we asked, and it may be used (again)."""
+        if transport is None or transport.is_closing():
+            return False
+        protocol = transport.get_protocol()
+        if not isinstance(protocol, ResponseHandler):
+            return True  # no protocol of aiohttp's: it cannot tell more
+        if protocol.should_close:
+            return False
+        self.reused = self._connections.was_used(protocol)
+        if self.reused and self._connections.single_use:
+            return False
+        self._protocol = protocol
+        return True
 
     @property
     def crowded(self) -> bool:
         """Whether another answer lies behind the one that was read."""
-        return isinstance(self._protocol, ResponseHandler) and len(self._protocol) > 0
-
-
-def _is_fresh(transport: asyncio.BaseTransport | None) -> bool:
-    """Whether a request may be written: the connection is open, and nothing came on it before we asked."""
-    if transport is None or transport.is_closing():
-        return False
-    protocol = transport.get_protocol()
-    return not (isinstance(protocol, ResponseHandler) and protocol.should_close)
+        return self._protocol is not None and len(self._protocol) > 0
 
 
 class Client:
@@ -87,15 +141,30 @@ class Client:
         self._endpoint = endpoint
         self._send_url = URL(endpoint.base_url + SEND_PATH)
         self._token_url = URL(endpoint.base_url + TOKEN_PATH)
+        self._connections = Connections()
+        self._cuts = CutWatch()
+        self._tls: ssl.SSLContext | bool = True
         self._session: aiohttp.ClientSession | None = None
+        self._retired: aiohttp.ClientSession | None = None
+        self._closing = False
+
+    @property
+    def single_use(self) -> bool:
+        """Whether each connection is used once, because the server keeps cutting those that are used again."""
+        return self._connections.single_use
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            limit=self._endpoint.connections + 1,  # one more for the token
-            keepalive_timeout=KEEP_ALIVE,
-            ssl=_tls(self._endpoint.ca_file),
-        )
-        self._session = aiohttp.ClientSession(
+        self._tls = _tls(self._endpoint.ca_file)
+        self._session = self._new_session()
+        return self
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        limit = self._endpoint.connections + 1  # one more for the token
+        if self.single_use:
+            connector = aiohttp.TCPConnector(limit=limit, ssl=self._tls, force_close=True)
+        else:
+            connector = aiohttp.TCPConnector(limit=limit, ssl=self._tls, keepalive_timeout=KEEP_ALIVE)
+        return aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -104,26 +173,47 @@ class Client:
             skip_auto_headers=("Content-Type",),
             headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "omni-bulk"},
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._session is not None  # noqa: S101  entered
-        await self._session.close()
+        self._closing = True
+        try:
+            await self._session.close()
+        finally:
+            if self._retired is not None:
+                await self._retired.close()
+
+    def _watch(self, failure: Failure | None, status: int | None, body: _Body) -> None:
+        """Looks for the server that closes without saying so. What we cut ourselves by closing does not count."""
+        cut = failure is Failure.CONNECTION_LOST and status is None and body.handed_over and body.reused
+        if self._cuts.observe(cut=cut) and not self.single_use and not self._closing:
+            self._use_connections_once()
+
+    def _use_connections_once(self) -> None:
+        """For the rest of our life. What is in flight ends on the old session; its idle connections run out there."""
+        self._connections.single_use = True
+        self._retired, self._session = self._session, self._new_session()
+        logger.warning(
+            "the server closes connections without saying so, which leaves messages unknown; "
+            "from now on each connection is used for one request",
+            extra={"event": "single_use_connections"},
+        )
 
     async def fetch_token(self) -> Answer:
         """One request of the token endpoint."""
         secrets = {"X-IB-Client-Id": self._endpoint.client_id, "X-IB-Client-Passwd": self._endpoint.password}
-        return await self._request(self._token_url, secrets, _Body(b""))
+        return await self._request(self._token_url, secrets, b"")
 
     async def post_message(self, body: bytes, authorization: str) -> Answer:
         """One POST of one message: a status and a bounded body, or a failure with what is known of the bytes."""
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
-        return await self._request(self._send_url, headers, _Body(body))
+        return await self._request(self._send_url, headers, body)
 
-    async def _request(self, url: URL, headers: Mapping[str, str], body: _Body) -> Answer:
+    async def _request(self, url: URL, headers: Mapping[str, str], content: bytes) -> Answer:
         assert self._session is not None  # noqa: S101  used inside `async with` only
+        body = _Body(content, self._connections)
         tracker = aiohttp.UploadTracker()
         started = time.monotonic()
         status: int | None = None
@@ -152,6 +242,7 @@ class Client:
             failure = failure_of(error)
         finally:
             body.withdrawn = True
+        self._watch(failure, status, body)
         # What arrived whole is judged; the evidence matters only when something failed.
         evidence = evidence_of(
             connecting=tracker.attempts > 0, handed_over=body.handed_over, answered=status is not None
@@ -210,7 +301,12 @@ def failure_of(error: BaseException) -> Failure:
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        # Not `create_default_context`: it obeys SSLKEYLOGFILE, and whoever has the keys reads the password.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if ca_file is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(cafile=str(ca_file))
     except (OSError, ssl.SSLError):
         raise SettingsError(f"the CA file {ca_file} holds no certificate; give a PEM file with --ca-file") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2

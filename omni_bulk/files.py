@@ -1,8 +1,11 @@
-"""The bytes of a list: a file as it is, or what a gzip file holds, and what the system says about them."""
+"""The bytes of a list: a file as it is, or what a gzip file holds, and what the system says about them; and where our
+own files must not be.
+"""
 
 import gzip
 import io
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +24,17 @@ RATIO_MAX: Final = 300
 text two hundred; bombs a thousand."""
 RATIO_FREE: Final = 64 * 1024**2
 """Bytes that any gzip file may hold."""
+_MODE_BITS: Final = os.name == "posix"
+
+
+def refuse_open_directory(path: Path) -> None:
+    """Raise OSError if anybody may put another file in the place of `path`: its directory is writable for all.
+
+    With the sticky bit (``/tmp``) only a file's owner may. A group may share a directory, as a container's volume is.
+    """
+    mode = path.absolute().parent.stat().st_mode
+    if _MODE_BITS and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise OSError(0, "everybody can write to its directory: run `chmod o-w` on that")
 
 
 def is_packed(file: Path) -> bool:

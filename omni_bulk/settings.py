@@ -63,7 +63,10 @@ Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True,
 
 
 class _SentenceError(ValueError):
-    """A validator's finding, already in whole sentences, one a line."""
+    """A validator's finding, already in whole sentences; one may quote a name that has line breaks."""
+
+    def __init__(self, *sentences: str) -> None:
+        self.sentences = sentences
 
 
 def default_ledger() -> Path:
@@ -176,7 +179,7 @@ class Settings(BaseSettings):
     @classmethod
     def _usable(cls, value: Any) -> Any:
         if isinstance(value, Faulty):
-            raise _SentenceError("\n".join(value.sentences))
+            raise _SentenceError(*value.sentences)
         text = _plain(value)
         if isinstance(text, bool) or (isinstance(text, str) and not text.strip()):
             raise ValueError  # True would pass for 1, and nothing here may be blank
@@ -258,7 +261,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
     for field, found in reversed(first.items()):
         cause = found.get("ctx", {}).get("error")
         if isinstance(cause, _SentenceError):
-            yield from str(cause).splitlines()
+            yield from cause.sentences
         elif found["type"] == "extra_forbidden":
             yield unknown(field, "Settings", _MUST_BE)
         else:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from omni_bulk.errors import OutputError, Refused
+from omni_bulk.files import refuse_open_directory
 from omni_bulk.model import Result, Status
 from omni_bulk.results import from_line, to_line
 
@@ -227,6 +228,7 @@ def holds_sent(file: IO[bytes]) -> bool:
 
 def _open(path: Path, mode: int) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    refuse_open_directory(path)
     existed = os.path.lexists(path)
     if path.is_symlink():
         raise OSError(0, "it is a link")

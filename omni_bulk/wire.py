@@ -34,6 +34,7 @@ CODES: Mapping[str, Kind] = {
     ),
 }
 _CODE = re.compile(r"[A-Z][0-9]{3}\Z")
+KEY_MAX = 200  # characters of a msgKey; the API's have about 20
 _SHOWN = 200  # characters of the API's `result` that are kept
 
 
@@ -100,7 +101,7 @@ def read_omni(body: bytes | None) -> dict[str, object] | None:
 def classify(answer: Answer, ref: str, now: float) -> Verdict:
     """What one send attempt proves. `ref` is the one we sent, `now` seconds since 1970 (for an HTTP-date)."""
     verdict = _classify(answer, ref, now)
-    if answer.crowded and verdict.kind is not Kind.ACCEPTED:
+    if answer.crowded and verdict.kind not in {Kind.ACCEPTED, Kind.UNKNOWN}:
         return Verdict(Kind.UNKNOWN, reason="bad_answer", result="two answers")
     return verdict
 
@@ -162,12 +163,14 @@ def _is_foreign(omni: Mapping[str, object], ref: str) -> bool:
 
 def _accepted(omni: Mapping[str, object]) -> Verdict:
     key = omni.get("msgKey")
-    msg_key = str(key) if isinstance(key, str | int) and not isinstance(key, bool) and key != "" else None
+    msg_key = str(key) if isinstance(key, str | int) and not isinstance(key, bool) else ""
+    if len(msg_key) > KEY_MAX:
+        msg_key = ""  # cut, it could never match a report, and two cut ones could be equal
     return Verdict(
         Kind.ACCEPTED,
         code="A000",
         result=_text(omni.get("result")),
-        msg_key=msg_key,
+        msg_key=msg_key or None,
         reason=None if msg_key else "no_msg_key",
         omni=True,
     )

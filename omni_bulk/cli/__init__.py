@@ -4,6 +4,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Sequence
+from io import StringIO
 
 import typer
 
@@ -63,13 +64,22 @@ def run(arguments: Sequence[str]) -> int:
 def _say(error: OmniBulkError) -> None:
     sentences = error.problems if isinstance(error, SettingsError) else (str(error),)
     for sentence in sentences:
-        print(f"omni-bulk: {sentence}", file=sys.stderr)
+        _print(f"omni-bulk: {sentence}")
+
+
+def _print(line: str) -> None:
+    from omni_bulk.cli.screen import printable  # noqa: PLC0415  not for --help
+
+    print(printable(line), file=sys.stderr)
 
 
 def _unexpected(error: Exception) -> int:
     # typer's own usage errors (its vendored click's too) know how to show themselves.
     if hasattr(error, "show") and hasattr(error, "exit_code"):
-        error.show()
+        shown = StringIO()
+        error.show(file=shown)
+        for line in shown.getvalue().split("\n"):
+            _print(line)
         return int(error.exit_code)
     traceback.print_exception(error)
     print("omni-bulk: this is a bug; the ledger is consistent, and the same command goes on", file=sys.stderr)

@@ -74,7 +74,8 @@ def _open(path: Path) -> int | None:
     """Open and empty; None for a file that holds something else."""
     if path.exists() and not path.is_file():  # a pipe, a terminal, /dev/null
         return os.open(path, os.O_WRONLY)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o600)
     size = os.fstat(descriptor).st_size
     if stat.S_ISREG(os.fstat(descriptor).st_mode) and size and not _is_summary(os.read(descriptor, SUMMARY_MAX), size):
         os.close(descriptor)

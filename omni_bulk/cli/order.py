@@ -128,6 +128,8 @@ def _clashes(given: dict[str, Any]) -> Iterator[str]:
         yield "--text and --text-file both give the template: keep one"
     if given["as_of"] is not None and given["per"] is None:
         yield "--as-of decides the period of --per: give --per day, week or month too"
+    if given["proxy"] is not None and "@" in given["proxy"]:
+        yield "--proxy would show its password to everybody on this machine: give it in OMNI_PROXY or in the settings file"
     if given["out"] == "-" and given["summary_json"] == "-":
         yield "--out - and --summary-json - would both write to stdout: give one of them a file"
     if given["out"] not in {None, "-"} and not Path(given["out"]).absolute().parent.is_dir():

@@ -30,7 +30,9 @@ _COLOURS = {
 
 def printable(text: str) -> str:
     """Text from elsewhere, without control, bidi and other format characters: it cannot move the cursor or fake a line."""
-    return "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text)
+    return "".join(
+        " " if (kind := unicodedata.category(char))[0] == "C" or kind in {"Zl", "Zp"} else char for char in text
+    )
 
 
 def columns(text: str) -> int:

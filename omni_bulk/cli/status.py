@@ -7,6 +7,7 @@ import orjson
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.screen import printable
 from omni_bulk.cli.streams import put
 from omni_bulk.errors import SettingsError
 
@@ -54,13 +55,13 @@ def _list(campaigns: list[dict[str, object]], *, json: bool) -> None:
     for one in campaigns:
         state = f"complete {one['completed']}" if one["completed"] else "unfinished"
         put(
-            f"{one['campaign'] or '(single sends)'}: {one['recipients']:,} recipients, {one['accepted']:,} accepted, {state}"
+            f"{printable(str(one['campaign'])) or '(single sends)'}: {one['recipients']:,} recipients, {one['accepted']:,} accepted, {state}"
         )
 
 
 def _show(standing: dict[str, object]) -> None:
     states, reasons, countries = standing["states"], standing["reasons"], standing["countries"]
-    put(f"Campaign {standing['campaign']}: {standing['recipients']:,} recipients")
+    put(f"Campaign {printable(str(standing['campaign']))}: {standing['recipients']:,} recipients")
     for name, number in states.items():  # type: ignore[attr-defined]
         if number and name != "alreadyHandled":
             put(f"  {number:>9,} {name}")

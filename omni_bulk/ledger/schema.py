@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from omni_bulk.errors import LedgerError, OmniBulkError, SettingsError
+from omni_bulk.files import refuse_open_directory
 from omni_bulk.identity import KEY_BYTES
 
 VERSION = 1
@@ -138,6 +139,7 @@ def _create_file(path: Path, *, create: bool) -> None:
         if create and not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # another process may be as fast
             path.parent.chmod(0o700)  # whatever the umask
+        refuse_open_directory(path)
         if create and not os.path.lexists(path):
             with suppress(FileExistsError):
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

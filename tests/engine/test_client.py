@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import threading
 import traceback
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,26 +23,12 @@ from omni_bulk.client import BODY_MAX, Client, Endpoint, evidence_of, failure_of
 from omni_bulk.errors import SettingsError
 from omni_bulk.model import Evidence, Kind
 from omni_bulk.wire import Answer, Failure, classify
+from tests.engine.conftest import Run
 from tests.engine.peer import ANSWER, Line, Peer, Script, closed_port, full_port, peer
 
 NOTHING, MAYBE = Evidence.NOTHING_WRITTEN, Evidence.MAY_HAVE_LEFT
 PASSWORD, BEARER = "s3cr3t-pass", "Bearer s3cr3t-token"
 BODY = b'{"ref":"r"}'
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine on one of the two loops."""
-    factory = asyncio.new_event_loop
-    if request.param == "uvloop":
-        factory = pytest.importorskip("uvloop").new_event_loop
-
-    def run(main: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            return runner.run(main)
-
-    return run
 
 
 def endpoint(url: str, *, timeout: float = 10.0, **more: Any) -> Endpoint:
@@ -445,24 +430,41 @@ class Wire(asyncio.WriteTransport):
         self.written += data
 
 
-@pytest.mark.parametrize("state", ["fresh", "closing", "stale", "withdrawn", "gone"])
-async def test_a_body_is_written_on_a_fresh_connection_only(state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "written"),
+    [
+        ("fresh", True),
+        ("used before", True),
+        ("of a foreign protocol", True),
+        ("used before, by a server that cuts those", False),
+        ("closing", False),
+        ("stale", False),
+        ("withdrawn", False),
+        ("gone", False),
+    ],
+)
+async def test_a_body_is_written_on_a_fresh_connection_only(state: str, *, written: bool) -> None:
     """By itself: from Python 3.12 aiohttp writes it at once, before anybody could have seen a stale answer."""
     protocol = ResponseHandler(asyncio.get_running_loop())
-    wire = Wire(protocol, closing=state == "closing")
+    wire = Wire(asyncio.Protocol() if "foreign" in state else protocol, closing=state == "closing")
     protocol.transport = None if state == "gone" else wire  # type: ignore[assignment]
+    connections = client_module.Connections()
     if state == "stale":
         protocol.data_received(STALE["refused"])
-    body = client_module._Body(BODY)
+    if "used before" in state:
+        connections.was_used(protocol)
+    connections.single_use = "cuts" in state
+    body = client_module._Body(BODY, connections)
     body.withdrawn = state == "withdrawn"
     writer = StreamWriter(protocol, asyncio.get_running_loop())
-    if state == "fresh":
+    if written:
         await body.write_with_length(writer, None)
     else:
         with pytest.raises(aiohttp.ClientConnectionResetError):
             await body.write_with_length(writer, None)
-    assert body.handed_over is (state == "fresh")
-    assert wire.written == (BODY if state == "fresh" else b"")
+    assert body.handed_over is written
+    assert wire.written == (BODY if written else b"")
+    assert not body.crowded
 
 
 # ── cancellation, and what proves nothing by itself ───────────────────────────────────────────────────────────────
