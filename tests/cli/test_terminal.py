@@ -129,7 +129,7 @@ def test_long_lines_are_folded_under_themselves_at_the_width_of_the_terminal(ser
     assert all(len(line) <= 40 for line in lines if str(Path.cwd()) not in line)
 
 
-@pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+@pytest.mark.parametrize(("setting", "coloured"), [({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
 def test_no_color(setting: dict[str, str], coloured: bool) -> None:
     write_list(2, extra=[["nonsense", "x"]])
     with on_terminal(*SEND[:5], "--sandbox", env=environment(None, **setting)) as terminal:
