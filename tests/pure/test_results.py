@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omni_bulk.model import Result, Status
 from omni_bulk.results import epoch_ms, from_line, iso, to_line
 
-# The rows of CONTRACT's table, in its order.
+# The fields that users rely on, in their documented order.
 KEYS = [
     "seq", "campaignId", "ref", "msgKey", "status", "code", "result", "reason", "to", "from", "country", "encoding",
     "segments", "row", "campaign", "attempts", "sentAt", "latencyMs", "warnings",
