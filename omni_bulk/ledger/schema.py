@@ -13,7 +13,6 @@ from omni_bulk.errors import LedgerError, OmniBulkError, SettingsError
 from omni_bulk.files import refuse_open_directory
 from omni_bulk.identity import KEY_BYTES
 
-VERSION = 1
 APPLICATION_ID = 0x4F4D4E49  # "OMNI"
 BUSY_TIMEOUT = 30_000  # ms another process may hold the write lock
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING
@@ -55,6 +54,11 @@ CREATE TABLE adopted (
     campaign INTEGER NOT NULL, identity BLOB NOT NULL, msg_key TEXT, PRIMARY KEY (campaign, identity)
 ) WITHOUT ROWID;
 """
+
+# What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
+# one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
+_MIGRATIONS: tuple[str, ...] = ()
+VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.
 _TEMPORARY = """
@@ -103,9 +107,13 @@ def read_ledger(path: Path) -> sqlite3.Connection | None:
         )
         try:
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-            if _version(db, path) == 0:
+            version = _version(db, path)
+            if version < VERSION:
                 db.close()
-                return None
+                if version == 0:
+                    return None
+                open_ledger(path, create=False).close()  # an older one is brought forward first
+                return read_ledger(path)
             db.executescript(_TEMPORARY)
         except BaseException:
             db.close()
@@ -118,7 +126,7 @@ def read_ledger(path: Path) -> sqlite3.Connection | None:
 def scratch() -> sqlite3.Connection:
     """An empty ledger in a temporary file of SQLite's own: for a plan when there is no ledger yet."""
     db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    db.executescript(_TABLES + _TEMPORARY)
+    db.executescript("".join((_TABLES, *_MIGRATIONS, _TEMPORARY)))
     db.execute("INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(KEY_BYTES),))
     return db
 
@@ -201,14 +209,24 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 
 def _create_tables(db: sqlite3.Connection) -> None:
+    """Makes the tables of a new ledger, and brings an older one forward, in one transaction."""
     db.execute("BEGIN IMMEDIATE")  # also the proof that the file can be written
-    if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been faster
-        for statement in _TABLES.split(";\n"):
-            db.execute(statement)
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])  # another process may have been faster
+    if version == 0:
+        _run(db, _TABLES)
         db.execute("INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(KEY_BYTES),))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for script in _MIGRATIONS[max(version, 1) - 1 :]:
+        _run(db, script)
+    if version < VERSION:
         db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    """Statement by statement: `executescript` would commit first."""
+    for statement in script.split(";\n"):
+        db.execute(statement)
 
 
 def _why(error: Exception) -> str:

@@ -323,3 +323,57 @@ def test_a_plan_without_a_ledger_has_an_empty_one() -> None:
     with closing(scratch()) as db:
         assert book.overview(db) == []
         assert len(ledger_key(db)) == 32
+
+
+# ── an older ledger is brought forward ────────────────────────────────────────────────────────────────────────────
+
+
+def make_newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next version of the software, which wants one more table and one more column."""
+    step = "CREATE TABLE later (id INTEGER PRIMARY KEY);\nALTER TABLE campaign ADD COLUMN colour TEXT;\n"
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, step))
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+
+
+def columns_of(db: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_an_older_ledger_is_brought_forward_and_keeps_what_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: bool
+) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_ledger(path)) as db:
+        make_desk(db)
+        before = (ledger_key(db), db.execute("SELECT * FROM campaign").fetchall())
+    make_newer(monkeypatch)
+    opened = read_ledger(path) if reading else open_ledger(path)
+    assert opened is not None
+    with closing(opened) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == VERSION + 1
+        assert (ledger_key(db), [row[:-1] for row in db.execute("SELECT * FROM campaign")]) == before
+        assert columns_of(db, "later") == ["id"]
+
+
+def test_a_new_ledger_and_one_brought_forward_have_the_same_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ledger(tmp_path / "old.db").close()
+    make_newer(monkeypatch)
+    sql = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    with closing(open_ledger(tmp_path / "old.db")) as old, closing(open_ledger(tmp_path / "new.db")) as new:
+        assert old.execute(sql).fetchall() == new.execute(sql).fetchall()
+    with closing(scratch()) as db:
+        assert columns_of(db, "later") == ["id"]
+
+
+def test_a_step_forward_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.db"
+    open_ledger(path).close()
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, "CREATE TABLE later (id);\nNONSENSE;\n"))
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+    assert "syntax error" in refusal(path)
+    monkeypatch.undo()
+    with closing(open_ledger(path)) as db:
+        assert columns_of(db, "later") == []
