@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ FLAGS = ("--text", "Hello {name}", "--from", FROM, "--ledger", "ledger.db", "--r
 OUT = "list.results.jsonl"
 
 # What the server does meanwhile. The first is a good day.
-DAYS: dict[str, dict[str, object]] = {
+DAYS: dict[str, dict[str, Any]] = {
     "a good day": {},
     "half of the posts are throttled": {"faults": {"a020": 0.5}},
     "tokens live for half a second": {"token_ttl": 0.5, "claimed_ttl": 86_400},
@@ -60,7 +61,7 @@ def run_and_kill(served: Served, chance: random.Random, under: Sequence[str]) ->
         return ended(child).code == -signal.SIGKILL and under_way
 
 
-def loop(kills: int, seed: int, under: Sequence[str] = (), **day: object) -> None:
+def loop(kills: int, seed: int, under: Sequence[str] = (), **day: Any) -> None:
     chance = random.Random(seed)
     recipients = max(RECIPIENTS, kills * EACH)
     write_list(recipients)
