@@ -27,6 +27,12 @@ _COLOURS = {
     Status.INVALID: "red", Status.SKIPPED: "cyan",
 }  # fmt: skip
 
+# Why nothing is sent at the moment, beside the bar.
+_WAITS = {
+    "not_connected": "server unreachable", "throttled": "server wants a pause", "bare_refusal": "server refuses",
+    "not_omni": "no answer of the API", "failure_rate": "too many refusals", "unknown_rate": "too many lost answers",
+}  # fmt: skip
+
 
 def printable(text: str) -> str:
     """Text from elsewhere, without control, bidi and other format characters: it cannot move the cursor or fake a line."""
@@ -194,14 +200,16 @@ def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str |
     of = "" if total is None else f" of {total:,}"
     states = ", ".join(f"{number:,} {status}" for status, number in tally.run.items())
     pace = f"{done / seconds:.0f}/s" if seconds >= 1 else "starting"
-    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + waits if waits else ''}"
+    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + _WAITS[waits] if waits else ''}"
 
 
 def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: str | None) -> None:
     done = sum(tally.run.values())
     detail = f"{done / seconds:.0f}/s" if seconds >= 1 else ""
     unusual = [f"{tally.run[status]:,} {status}" for status in Status if status != "accepted" and tally.run[status]]
-    bar.update(task, completed=done, detail="  ".join([detail, *unusual, f"waits: {waits}" if waits else ""]).strip())
+    bar.update(
+        task, completed=done, detail="  ".join([detail, *unusual, f"waits: {_WAITS[waits]}" if waits else ""]).strip()
+    )
 
 
 def _summary_lines(summary: Summary, *, whole: bool) -> Iterator[tuple[str, str | None]]:
