@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
 import phonenumbers as lib
@@ -67,6 +67,7 @@ _NEEDS_INTERNATIONAL: Final = _ambiguous("digits alone: --numbers international 
 _NEEDS_NATIONAL: Final = _ambiguous("digits alone: --numbers national says that they are of --region")
 
 _PLAIN: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_CODES: Final = {str(code): regions for code, regions in lib.COUNTRY_CODE_TO_REGION_CODE.items()}
 _FORMULA: Final = re.compile(r'="(.*)"', re.DOTALL)  # how some exports keep a spreadsheet from eating zeros
 _AREA: Final = re.compile(r"\(([0-9]+)\)")  # in front: an area code, unless it is a country code as a whole
 _FLOAT: Final = re.compile(r"(\+?[0-9]{6,15})\.0+")  # below 16 digits a binary float is exact, so this is certain
@@ -131,6 +132,7 @@ def normalise(raw: str, *, region: str | None = None, numbers: Numbers | None = 
     return _undecided(digits, region, text, folded)
 
 
+@lru_cache(maxsize=1024)  # a campaign has few
 def check_from(raw: str) -> str | Trouble:
     """A `from` that may be registered, as given but for outer white space, else a `Trouble`. Total: never raises.
 
@@ -174,13 +176,13 @@ def _undecided(digits: str, region: str | None, text: str, folded: str) -> Phone
 
 def _international(digits: str, *, bracketed_zero: bool) -> Phone | Trouble:
     """Country code first. As written if that is valid, else without a trunk zero if its country has one."""
-    code = next((size for size in (1, 2, 3) if int(digits[:size]) in lib.COUNTRY_CODE_TO_REGION_CODE), 0)
-    if not code or digits.startswith("0"):
+    code = 1 if digits[:1] in _CODES else 2 if digits[:2] in _CODES else 3
+    if digits[:code] not in _CODES:
         return _NOT_VALID
     rest = digits[code:]
     found = _valid(digits[:code], rest)
     if rest.startswith("0") and (found is None or bracketed_zero):
-        home = lib.COUNTRY_CODE_TO_REGION_CODE[int(digits[:code])][0]
+        home = _CODES[digits[:code]][0]
         if bracketed_zero or lib.ndd_prefix_for_region(home, strip_non_digits=True) == "0":
             bare = _valid(digits[:code], rest[1:])
             if found is not None and bare is not None:
@@ -212,12 +214,9 @@ class _Plan(NamedTuple):
         return None
 
 
-_ELSEWHERE: Final = "001"  # what libphonenumber calls the numbers that belong to no country
-
-
-@lru_cache(maxsize=None)  # one for each country of the world
-def _plan(code: int, country: str) -> _Plan:
-    found = lib.PhoneMetadata.metadata_for_region_or_calling_code(code, country)
+@cache  # one for each country of the world
+def _plan(code: str, country: str) -> _Plan:
+    found = lib.PhoneMetadata.metadata_for_region_or_calling_code(int(code), country)
     assert found is not None and found.general_desc is not None  # noqa: S101, PT018  the codes come from the metadata
     general, of_length = found.general_desc, dict[int, list[tuple[Line, re.Pattern[str]]]]()
     for line, desc in _descriptions(found):
@@ -253,10 +252,9 @@ def _valid(code: str, rest: str) -> Phone | None:
     """
     if not rest:
         return None
-    number = int(code)
-    regions = lib.COUNTRY_CODE_TO_REGION_CODE[number]
+    regions = _CODES[code]
     for country in regions:
-        plan = _plan(number, country)
+        plan = _plan(code, country)
         if len(regions) > 1 and plan.leading is not None and plan.leading.match(rest) is None:
             continue
         line = plan.line(rest)

@@ -1,13 +1,16 @@
 """Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from omni_bulk.model import Result, Status
+from omni_bulk.model import Message, Result, Status
 from omni_bulk.policy import OTHER_TEXT
+from omni_bulk.text import Replacements, beyond_gsm7, segment
 
 EXAMPLES_MAX = 3  # rows kept for each reason
+CAUSES_MAX = 200  # causes kept apart; beyond them rows count under their reason alone
 
 
 @dataclass(slots=True)
@@ -17,6 +20,86 @@ class Examples:
     status: Status
     detail: str
     rows: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Cause:
+    """Rows that were not sent for one reason, told apart by its clause: so that a plan says which flag helps how many."""
+
+    status: Status
+    reason: str
+    detail: str
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Warned:
+    """Messages that are sent with a warning: how many to each country, and the first rows."""
+
+    countries: Counter[str] = field(default_factory=Counter)
+    rows: list[int] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return self.countries.total()
+
+
+@dataclass(slots=True)
+class TextCount:
+    """What texts cost because of characters that GSM-7 lacks. Counts messages that are or will be sent by this run.
+
+    `ucs2` are messages in UCS-2, `curable` those of them that `table` could bring into GSM-7, `segments_now` and
+    `segments_then` what the curable cost as they are and as they would be. `of_curable` and `of_others` map a character
+    that forces UCS-2 to the messages that hold it, `replaced` one that `--gsm7` replaced.
+    """
+
+    table: Replacements
+    ucs2: int = 0
+    curable: int = 0
+    segments_now: int = 0
+    segments_then: int = 0
+    of_curable: Counter[str] = field(default_factory=Counter)
+    of_others: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
+
+    def add(self, message: Message) -> None:
+        self.replaced.update(message.replaced)
+        if message.encoding != "UCS-2":
+            return
+        self.ucs2 += 1
+        plain = self.table.plain(message.text)
+        if plain is None:
+            self.of_others.update(beyond_gsm7(message.text))
+            return
+        self.curable += 1
+        self.of_curable.update(plain[1])
+        self.segments_now += message.segments
+        self.segments_then += segment(plain[0]).segments
+
+    @property
+    def scripts(self) -> Counter[str]:
+        """What forces UCS-2 where no replacement helps: scripts by name (``Hangul``), signs as ``U+20A9``.
+
+        Counts are of the commonest character of each, so they are messages at least.
+        """
+        scripts: Counter[str] = Counter()
+        for char, messages in self.of_others.items():
+            if char not in self.table.by_character:
+                name = script_of(char)
+                scripts[name] = max(scripts[name], messages)
+        return scripts
+
+
+_SCRIPTS = {"CJK": "Han"}
+
+
+def script_of(char: str) -> str:
+    """``Hangul``, ``Thai``, ``Han`` … for a letter or its mark, else its code point."""
+    word = unicodedata.name(char, "").split(" ")[0]
+    if unicodedata.category(char)[0] not in "LM" or not word.isalpha():
+        return f"U+{ord(char):04X}"
+    return _SCRIPTS.get(word, word.title())
 
 
 @dataclass(slots=True)
@@ -40,6 +123,9 @@ class Tally:
     examples: dict[str, Examples] = field(default_factory=dict)
     other_texts: int = 0
     whole: bool = False  # the list was read to its end
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)  # by reason and detail
+    warnings: dict[str, Warned] = field(default_factory=dict)  # by slug
+    texts: TextCount | None = None  # counted only by a plan: it costs 2 µs a message
 
     def message(self, country: str, segments: int) -> None:
         """A message is ready to be sent."""
@@ -47,6 +133,16 @@ class Tally:
         self.ready += 1
         self.countries[country] += 1
         self.country_segments[country] += segments
+
+    def noted(self, message: Message) -> None:
+        """A message that is ready: what is to be said about it."""
+        for warning in message.warnings:
+            warned = self.warnings.setdefault(warning, Warned())
+            warned.countries[message.country] += 1
+            if len(warned.rows) < EXAMPLES_MAX:
+                warned.rows.append(message.row)
+        if self.texts is not None:
+            self.texts.add(message)
 
     def judged(self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "") -> None:
         """A row that is not sent by this run: refused before sending, or settled before (`again`)."""
@@ -66,6 +162,12 @@ class Tally:
         kept = self.examples.setdefault(reason, Examples(status, detail))
         if len(kept.rows) < EXAMPLES_MAX:
             kept.rows.append(row)
+        if (reason, detail) not in self.causes and len(self.causes) >= CAUSES_MAX:
+            detail = ""
+        cause = self.causes.setdefault((reason, detail), Cause(status, reason, detail))
+        cause.count += 1
+        if len(cause.rows) < EXAMPLES_MAX:
+            cause.rows.append(row)
 
     def settled(self, result: Result) -> None:
         """A message that was ready has its result."""

@@ -13,7 +13,7 @@ import orjson
 
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
-from omni_bulk.stats import Summary, Tally
+from omni_bulk.stats import Summary, Tally, TextCount
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,20 +102,24 @@ class Screen:
 
     # ── the plan ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def plan(self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str]) -> None:
-        """What will be sent, what not and why, and how long it takes."""
+    def plan(
+        self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str],
+        explain: Callable[[str, str], str] = lambda _warning, _country: "",
+    ) -> None:  # fmt: skip
+        """What will be sent, what not and why, and how long it takes. `explain` is `Composition.explain`."""
         if self.json:
             self.say(
                 "plan", f"plan of campaign {name}", campaign=name, recipients=tally.read, ready=tally.ready,
                 states={str(status): number for status, number in tally.states.items()}, reasons=dict(tally.reasons),
                 segments=tally.segments, countries=dict(tally.countries), seconds=round(tally.ready / rate, 1),
-                ledger=ledger, notes=notes,
+                ledger=ledger, notes=notes, warnings={name: found.count for name, found in tally.warnings.items()},
+                texts=text_fields(tally.texts),
             )  # fmt: skip
             return
         self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
-        for line in _problem_lines(tally):
+        for line in (*text_lines(tally.texts), *_problem_lines(tally), *warning_lines(tally, explain)):
             self.say("plan", line, style="yellow")
         for note in notes:
             self.say("plan", f"  note: {note}", style="yellow")
@@ -174,19 +178,92 @@ def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
     if tally.handled:
         yield f"  already handled: {tally.handled:,}"
     if tally.countries:
-        shares = (f"{country} {number:,}" for country, number in tally.countries.most_common())
-        yield f"  countries: {', '.join(shares)}"
+        rare, common = _shares(tally)
+        if rare:
+            yield f"  few to, so look twice: {', '.join(rare)} (each under 1 % of the messages)"
+        yield f"  countries: {', '.join(common)}"
+
+
+def _shares(tally: Tally) -> tuple[list[str], list[str]]:
+    """Countries and their messages: those with under 1 % of them, where a wrong reading of numbers shows; the others."""
+    rare, common = list[str](), list[str]()
+    for country, number in tally.countries.most_common():
+        few = number * 100 < tally.countries.total()
+        (rare if few else common).append(f"{country} {number:,}")
+    return rare, common
 
 
 def _problem_lines(tally: Tally) -> Iterator[str]:
-    for reason, number in tally.reasons.most_common():
-        examples = tally.examples.get(reason)
-        if examples is None:
-            continue
-        rows = ", ".join(map(str, examples.rows))
-        more = " …" if number > len(examples.rows) else ""
-        detail = f": {examples.detail}" if examples.detail else ""
-        yield f"  not sent: {number:,} {examples.status}, {reason} (row {rows}{more}){detail}"
+    for cause in sorted(tally.causes.values(), key=lambda cause: -cause.count):
+        detail = f": {cause.detail}" if cause.detail else ""
+        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} {_rows(cause.rows, cause.count)}{detail}"
+
+
+def _rows(rows: list[int], count: int) -> str:
+    return f"(row {', '.join(map(str, rows))}{' …' if count > len(rows) else ''})"
+
+
+def warning_lines(tally: Tally, explain: Callable[[str, str], str]) -> Iterator[str]:
+    """What is sent and warned of: a line for each thing that is said, with the countries it is said of."""
+    for name, warned in sorted(tally.warnings.items(), key=lambda pair: -pair[1].count):
+        said: dict[str, list[str]] = {}
+        for country, number in warned.countries.most_common():
+            said.setdefault(explain(name, country), []).append(f"{country} {number:,}")
+        for sentence, countries in said.items():
+            yield f"  warning: {name}, {_listed(countries)}{': ' if sentence else ''}{sentence}"
+
+
+def text_lines(texts: TextCount | None) -> Iterator[str]:
+    """What UCS-2 costs, which characters force it, and what `--gsm7` did or would do."""
+    if texts is None:
+        return
+    if texts.curable:
+        chars = _listed([f"{shown_char(char)} {number:,}" for char, number in texts.of_curable.most_common()])
+        saved = texts.segments_now - texts.segments_then
+        yield (
+            f"  UCS-2 for a few characters: {counted(texts.curable, 'message')} because of {chars}; --gsm7 would make "
+            f"{counted(texts.segments_now, 'segment')} of them {texts.segments_then:,} ({-saved:+,})"
+        )
+    if others := texts.ucs2 - texts.curable:
+        scripts = _listed([f"{name} {number:,}" for name, number in texts.scripts.most_common()])
+        yield f"  UCS-2 for its letters: {counted(others, 'message')} ({scripts})"
+    if texts.replaced:
+        chars = _listed(
+            [
+                f"{shown_char(char)} by {texts.table.by_character.get(char, '')!r} {number:,}"
+                for char, number in texts.replaced.most_common()
+            ],
+            most=24,
+        )
+        yield f"  --gsm7 replaced, in so many messages: {chars}"
+
+
+def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
+    """The same for JSON. Characters are keys as they are."""
+    if texts is None:
+        return None
+    return {
+        "ucs2": texts.ucs2, "curable": texts.curable, "segmentsNow": texts.segments_now,
+        "segmentsThen": texts.segments_then, "curableBecauseOf": dict(texts.of_curable.most_common(50)),
+        "scripts": dict(texts.scripts.most_common(50)),
+        "replaced": {
+            char: {"by": texts.table.by_character.get(char, ""), "messages": number}
+            for char, number in texts.replaced.most_common()
+        },
+    }  # fmt: skip
+
+
+def shown_char(char: str) -> str:
+    """A character that can be seen as it is, any other by its code point."""
+    return (
+        char
+        if char.isprintable() and not unicodedata.category(char).startswith(("Z", "M", "C"))
+        else f"U+{ord(char):04X}"
+    )
+
+
+def _listed(parts: list[str], most: int = 8) -> str:
+    return ", ".join(parts[:most]) + (f" and {len(parts) - most} more" if len(parts) > most else "")
 
 
 def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:
