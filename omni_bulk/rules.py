@@ -192,7 +192,7 @@ def compose(recipient: Recipient, composition: Composition) -> Message | Problem
     for rule in composition.of_country(phone.country)[1]:
         if rule.broken(text, from_, segments):
             if rule.severity == "block" or composition.strict:
-                return draft.problem("country_rule", f"{phone.country}.{rule.name}: {rule.say}", Status.SKIPPED)
+                return draft.problem("country_rule", f"{rule.name}: {rule.say}", Status.SKIPPED)
             warnings.append(rule.name)
     if warnings and composition.allow:
         warnings = [warning for warning in warnings if not composition.passes(warning, phone.country)]

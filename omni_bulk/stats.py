@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from omni_bulk.model import Message, Result, Status
 from omni_bulk.policy import OTHER_TEXT
-from omni_bulk.text import Replacements, beyond_gsm7, segment
+from omni_bulk.text import Replacements, segment
 
 EXAMPLES_MAX = 3  # rows kept for each reason
 CAUSES_MAX = 200  # causes kept apart; beyond them rows count under their reason alone
@@ -45,61 +45,53 @@ class Warned:
         return self.countries.total()
 
 
+class _Strange(dict[str, str]):
+    """What a character that GSM-7 lacks counts as: its script (``Hangul``) if it is a letter, itself if it is a sign."""
+
+    def __missing__(self, char: str) -> str:
+        word = unicodedata.name(char, "").split(" ")[0]
+        letter = unicodedata.category(char)[0] in "LM" and word.isalpha() and word != "COMBINING"
+        name = self[char] = {"CJK": "Han"}.get(word, word.title()) if letter else char
+        return name
+
+
 @dataclass(slots=True)
 class TextCount:
     """What texts cost because of characters that GSM-7 lacks. Counts messages that are or will be sent by this run.
 
-    `ucs2` are messages in UCS-2, `curable` those of them that `table` could bring into GSM-7, `segments_now` and
-    `segments_then` what the curable cost as they are and as they would be. `of_curable` and `of_others` map a character
-    that forces UCS-2 to the messages that hold it, `replaced` one that `--gsm7` replaced.
+    `ucs2` are messages in UCS-2 and `segments` their parts; `curable` are those of them that `table` could bring into
+    GSM-7, `segments_now` and `segments_then` what the curable cost as they are and as they would be. The counters say in
+    how many messages something is: `of_curable` a character that forces UCS-2, `of_others` a script or sign that does
+    and cannot be replaced, `replaced` a character that `--gsm7` replaced.
     """
 
     table: Replacements
     ucs2: int = 0
+    segments: int = 0
     curable: int = 0
     segments_now: int = 0
     segments_then: int = 0
     of_curable: Counter[str] = field(default_factory=Counter)
     of_others: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
+    _names: _Strange = field(default_factory=_Strange, repr=False)
 
     def add(self, message: Message) -> None:
-        self.replaced.update(message.replaced)
+        """Counts a message that is ready."""
+        if message.replaced:
+            self.replaced.update(message.replaced)
         if message.encoding != "UCS-2":
             return
         self.ucs2 += 1
+        self.segments += message.segments
         plain = self.table.plain(message.text)
         if plain is None:
-            self.of_others.update(beyond_gsm7(message.text))
+            self.of_others.update({self._names[char] for char in self.table.incurable(message.text)})
             return
         self.curable += 1
         self.of_curable.update(plain[1])
         self.segments_now += message.segments
         self.segments_then += segment(plain[0]).segments
-
-    @property
-    def scripts(self) -> Counter[str]:
-        """What forces UCS-2 where no replacement helps: scripts by name (``Hangul``), signs as ``U+20A9``.
-
-        Counts are of the commonest character of each, so they are messages at least.
-        """
-        scripts: Counter[str] = Counter()
-        for char, messages in self.of_others.items():
-            if char not in self.table.by_character:
-                name = script_of(char)
-                scripts[name] = max(scripts[name], messages)
-        return scripts
-
-
-_SCRIPTS = {"CJK": "Han"}
-
-
-def script_of(char: str) -> str:
-    """``Hangul``, ``Thai``, ``Han`` … for a letter or its mark, else its code point."""
-    word = unicodedata.name(char, "").split(" ")[0]
-    if unicodedata.category(char)[0] not in "LM" or not word.isalpha():
-        return f"U+{ord(char):04X}"
-    return _SCRIPTS.get(word, word.title())
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -214,52 +215,45 @@ def warning_lines(tally: Tally, explain: Callable[[str, str], str]) -> Iterator[
 
 
 def text_lines(texts: TextCount | None) -> Iterator[str]:
-    """What UCS-2 costs, which characters force it, and what `--gsm7` did or would do."""
+    """What UCS-2 costs, what forces it, and what `--gsm7` did or would do."""
     if texts is None:
         return
-    if texts.curable:
-        chars = _listed([f"{shown_char(char)} {number:,}" for char, number in texts.of_curable.most_common()])
-        saved = texts.segments_now - texts.segments_then
+    if texts.ucs2:
+        forced = _counts(texts.of_others + texts.of_curable)
+        yield f"  UCS-2: {counted(texts.ucs2, 'message')}, {counted(texts.segments, 'segment')}, because of {forced}"
+    if (saved := texts.segments_now - texts.segments_then) > 0:
         yield (
-            f"  UCS-2 for a few characters: {counted(texts.curable, 'message')} because of {chars}; --gsm7 would make "
-            f"{counted(texts.segments_now, 'segment')} of them {texts.segments_then:,} ({-saved:+,})"
+            f"  --gsm7 would bring {counted(texts.curable, 'message')} into GSM-7: "
+            f"{counted(texts.segments_now, 'segment')} become {texts.segments_then:,}, {saved:,} fewer"
         )
-    if others := texts.ucs2 - texts.curable:
-        scripts = _listed([f"{name} {number:,}" for name, number in texts.scripts.most_common()])
-        yield f"  UCS-2 for its letters: {counted(others, 'message')} ({scripts})"
     if texts.replaced:
-        chars = _listed(
-            [
-                f"{shown_char(char)} by {texts.table.by_character.get(char, '')!r} {number:,}"
-                for char, number in texts.replaced.most_common()
-            ],
-            most=24,
+        replaced = (
+            f"{shown_char(char)} by {texts.table.put(char)!r} in {number:,}"
+            for char, number in texts.replaced.most_common()
         )
-        yield f"  --gsm7 replaced, in so many messages: {chars}"
+        yield f"  --gsm7 replaced: {', '.join(replaced)}"
 
 
 def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
-    """The same for JSON. Characters are keys as they are."""
+    """The same for JSON. Characters are keys as they are; counts are of messages."""
     if texts is None:
         return None
     return {
-        "ucs2": texts.ucs2, "curable": texts.curable, "segmentsNow": texts.segments_now,
-        "segmentsThen": texts.segments_then, "curableBecauseOf": dict(texts.of_curable.most_common(50)),
-        "scripts": dict(texts.scripts.most_common(50)),
-        "replaced": {
-            char: {"by": texts.table.by_character.get(char, ""), "messages": number}
-            for char, number in texts.replaced.most_common()
-        },
+        "ucs2": texts.ucs2, "ucs2Segments": texts.segments, "becauseOf": dict(texts.of_others + texts.of_curable),
+        "curable": texts.curable, "curableSegments": texts.segments_now, "curableSegmentsWithGsm7": texts.segments_then,
+        "replaced": {char: {"by": texts.table.put(char), "messages": number} for char, number in texts.replaced.items()},
     }  # fmt: skip
 
 
+def _counts(counter: Counter[str], most: int = 8) -> str:
+    return _listed([f"{shown_char(name)} {number:,}" for name, number in counter.most_common()], most)
+
+
 def shown_char(char: str) -> str:
-    """A character that can be seen as it is, any other by its code point."""
-    return (
-        char
-        if char.isprintable() and not unicodedata.category(char).startswith(("Z", "M", "C"))
-        else f"U+{ord(char):04X}"
-    )
+    """A script's name, or a character, as it is; one that cannot be seen by its code point."""
+    if len(char) > 1 or (char.isprintable() and unicodedata.category(char)[0] not in "ZMC"):
+        return char
+    return f"U+{ord(char):04X}"
 
 
 def _listed(parts: list[str], most: int = 8) -> str:
