@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from omni_bulk.model import Message, Problem, Recipient
-from omni_bulk.phone import REGIONS, Numbers
+from omni_bulk.phone import REGIONS
 from omni_bulk.rules import Composition, compose
 from omni_bulk.text import Template
 
@@ -89,9 +89,6 @@ def test_what_kind_of_line_it_is_as_libphonenumber_says(kind: int) -> None:
         else:
             assert isinstance(skipped, Problem)
             assert (skipped.status, skipped.reason) == ("skipped", "not_mobile")
-
-
-NUMBERS: list[Numbers | None] = [None, "international", "national"]
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True))
