@@ -77,7 +77,7 @@ class Texts:
                 elif key in by_key:
                     yield f"There are two texts for {shown(key)}."
                 elif self.column is None and key != DEFAULT and key.upper() not in REGIONS:
-                    yield f'{shown(key)} is no country code (ISO 3166, such as KR); to choose by a column, write column = "…".'
+                    yield f'{shown(key.upper())} is no country code (ISO 3166, such as KR); to choose by a column, write column = "…".'
                 by_key[key] = template
 
     @property
