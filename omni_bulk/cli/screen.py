@@ -228,8 +228,7 @@ def text_lines(texts: TextCount | None) -> Iterator[str]:
         )
     if texts.replaced:
         replaced = (
-            f"{shown_char(char)} by {texts.table.put(char)!r} in {number:,}"
-            for char, number in texts.replaced.most_common()
+            f"{shown_char(char)} by {texts.table.put(char)!r} in {number:,}" for char, number in _ranked(texts.replaced)
         )
         yield f"  --gsm7 replaced: {', '.join(replaced)}"
 
@@ -246,7 +245,12 @@ def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
 
 
 def _counts(counter: Counter[str], most: int = 8) -> str:
-    return _listed([f"{shown_char(name)} {number:,}" for name, number in counter.most_common()], most)
+    return _listed([f"{shown_char(name)} {number:,}" for name, number in _ranked(counter)], most)
+
+
+def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, and the same order each time: what is counted comes out of sets."""
+    return sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def shown_char(char: str) -> str:

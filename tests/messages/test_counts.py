@@ -38,7 +38,7 @@ def test_what_ucs2_costs_and_what_gsm7_would_make_of_it() -> None:
 def test_what_gsm7_did() -> None:
     tally = tally_of("it’s", "x\u00a0y", gsm7=True)
     (line,) = text_lines(tally.texts)
-    assert line == "  --gsm7 replaced: ’ by \"'\" in 1, U+00A0 by ' ' in 1"
+    assert line == "  --gsm7 replaced: U+00A0 by ' ' in 1, ’ by \"'\" in 1"
     assert tally.warnings["gsm7_replaced"].count == 2
     assert tally.warnings["gsm7_replaced"].rows == [2, 3]
     fields = text_fields(tally.texts)
