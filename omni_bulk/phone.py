@@ -247,7 +247,7 @@ def _descriptions(found: lib.PhoneMetadata) -> Iterator[tuple[Line, lib.PhoneNum
 def _valid(code: str, rest: str) -> Phone | None:
     """The number as these digits, if there is such a one.
 
-    Our own way through libphonenumber's metadata: with `PhoneNumber` objects the same answer takes 17 µs instead of 3,
+    Our own way through libphonenumber's metadata: with `PhoneNumber` objects the same answer takes 9 µs instead of 2.5,
     and `parse` drops a trunk prefix even where the number is valid as written.
     """
     if not rest:
