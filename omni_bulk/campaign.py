@@ -29,8 +29,9 @@ from omni_bulk.rules import Composition
 from omni_bulk.run import Limits, Run, composed, count, other_text_refusal
 from omni_bulk.sink import Sink, open_results
 from omni_bulk.source import Source
-from omni_bulk.stats import Summary, Tally, exit_code
+from omni_bulk.stats import Summary, Tally, TextCount, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
+from omni_bulk.tables import replacements
 
 __all__ = ["Campaign", "Options"]
 
@@ -139,6 +140,10 @@ class Campaign:
             raise
         return opening.result()
 
+    def explain(self, warning: str, country: str) -> str:
+        """What a warning of a message to this country says to people."""
+        return self._composition.explain(warning, country)
+
     # ── planning ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def plan(self, source: Source, off: Callable[[], bool] = lambda: False) -> Tally:
@@ -146,7 +151,7 @@ class Campaign:
 
         `off` is asked between blocks whether to give up. Raises `Refused` for a list that `send` would refuse.
         """
-        tally = Tally()
+        tally = Tally(texts=TextCount(replacements()))
         row = self._going_on(self._open_row)
         with self._account.ledger.reading() as db:
             admitter = Admitter(

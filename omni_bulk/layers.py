@@ -22,7 +22,7 @@ FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "prox
 _WITHOUT_FLAG = (*CREDENTIALS, "text_max")
 _SECRETS = ("client_password", "proxy")
 _SECRET_FILES = tuple(f"{name}_file" for name in CREDENTIALS)
-_PATHS = ("ledger", "ca_file", *_SECRET_FILES)
+_PATHS = ("ledger", "ca_file", "rules", *_SECRET_FILES)
 _MODE_BITS = os.name == "posix"
 _OTHERS = 0o077  # the mode bits of everyone but the owner
 
@@ -47,6 +47,14 @@ class Given(TypedDict, total=False):
     countries: str | Iterable[str] | None
     tz: str | None
     text_max: int | None
+    only_mobile: bool | None
+    rules: str | Path | None
+    purpose: str | None
+    allow: str | Iterable[str] | None
+    strict: bool | None
+    signature: str | None
+    gsm7: bool | None
+    normalize: str | None
 
 
 class Faulty:

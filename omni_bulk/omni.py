@@ -23,7 +23,9 @@ from omni_bulk.settings import Settings
 from omni_bulk.singles import Singles
 from omni_bulk.source import Source
 from omni_bulk.stream import waited
+from omni_bulk.tables import country_rules, replacements
 from omni_bulk.text import Template
+from omni_bulk.texts import Texts
 
 _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
 
@@ -92,7 +94,7 @@ class Omni:
             unrecorded=self._unrecorded,
         )
         self._account = await self._stack.enter_async_context(account)
-        self._singles = Singles(account, _composition(settings))
+        self._singles = Singles(account, composition_of(settings))
         self._drained = False
 
     async def __aexit__(
@@ -137,7 +139,7 @@ class Omni:
     def campaign(
         self,
         name: str,
-        template: Template | None = None,
+        template: Template | Texts | None = None,
         *,
         per: Period | None = None,
         as_of: datetime | None = None,
@@ -155,7 +157,7 @@ class Omni:
         """A campaign by name: ``async with omni.campaign("october", template) as campaign``.
 
         Everybody gets at most one message of a campaign, however often it is run. `template` may be None when every
-        recipient brings its own text. `per` appends the period of `as_of` to the name. Results go to `out`, by default
+        recipient brings its own text, or `Texts` for one text a language or country. `per` appends the period of `as_of` to the name. Results go to `out`, by default
         ``<name>.results.jsonl``. `already` adopts a results file or another tool's log; `changed_text` and
         `same_account` lift the refusals of those names; `lock_wait` waits that many seconds for another run to end. With
         `per` give the list as `recipients` too: an unfinished campaign of the period before is resumed when the list is
@@ -177,7 +179,7 @@ class Omni:
             lock_wait=lock_wait,
             source=recipients,
         )
-        composition = _composition(self.settings)
+        composition = composition_of(self.settings)
         composition = replace(
             composition,
             template=template,
@@ -204,11 +206,20 @@ class Omni:
         await asyncio.gather(*waiting)
 
 
-def _composition(settings: Settings) -> Composition:
+def composition_of(settings: Settings) -> Composition:
+    """What the settings say of messages. Reads the tables; raises `SettingsError` with all that is wrong."""
     return Composition(
         from_=settings.from_,
         region=settings.region,
         numbers=settings.numbers,
         countries=None if settings.countries is None else frozenset(settings.countries),
         text_max=settings.text_max,
+        only_mobile=settings.only_mobile,
+        rules=country_rules(settings.rules),
+        purpose=settings.purpose,
+        allow=frozenset(settings.allow),
+        strict=settings.strict,
+        signature=settings.signature,
+        gsm7=replacements() if settings.gsm7 else None,
+        normalize=settings.normalize,
     )

@@ -45,6 +45,7 @@ def count(tally: Tally, admitted: Admitted) -> None:
     made = admitted.entry.item
     if admitted.do is Admit.SEND and isinstance(made, Message):
         tally.message(made.country, made.segments)
+        tally.noted(made)
     elif admitted.status is not None:
         detail = made.detail if isinstance(made, Problem) else ""
         again = admitted.do is Admit.REPLAY

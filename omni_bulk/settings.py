@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn, SupportsIndex, Unpack
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from omni_bulk.errors import SettingsError
@@ -55,8 +55,23 @@ _MUST_BE: Mapping[str, str] = {
     "countries": "must be countries' two letters such as KR,JP",
     "tz": f"must be a time zone such as {TZ_DEFAULT}",
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
+    "only_mobile": "must be true or false",
+    "rules": "must be the path of a file",
+    "purpose": "must be `marketing` or `notice`",
+    "allow": "must be names of rules such as CN.signature",
+    "strict": "must be true or false",
+    "signature": "must be text in quotes and not empty",
+    "gsm7": "must be true or false",
+    "normalize": "must be `NFC` or `NFKC`",
 }
-_QUOTED = frozenset({"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"})
+_SWITCHES = frozenset({"only_mobile", "strict", "gsm7"})
+_QUOTED = frozenset(
+    {
+        *("rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"),
+        *("purpose", "normalize"),
+        *_SWITCHES,
+    }
+)
 
 
 Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern="^[A-Za-z]{2}$")]
@@ -88,7 +103,8 @@ class Settings(BaseSettings):
     flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
     authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
     interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
-    when it is told nothing else. `config` is the TOML that was read, None when there was none.
+    when it is told nothing else, and so are `only_mobile`, `rules` (a file of country rules over the package's),
+    `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`. `config` is the TOML that was read, None when there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -110,6 +126,14 @@ class Settings(BaseSettings):
     countries: tuple[Country, ...] | None = Field(None, min_length=1)
     tz: str = TZ_DEFAULT
     text_max: int = Field(TEXT_MAX_DEFAULT, ge=1, le=TEXT_MAX_MAX)
+    only_mobile: bool = False
+    rules: Path | None = None
+    purpose: Literal["marketing", "notice"] | None = None
+    allow: tuple[str, ...] = ()
+    strict: bool = False
+    signature: str | None = None
+    gsm7: bool = False
+    normalize: Literal["NFC", "NFKC"] | None = None
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})
@@ -177,11 +201,11 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _usable(cls, value: Any) -> Any:
+    def _usable(cls, value: Any, field: ValidationInfo) -> Any:
         if isinstance(value, Faulty):
             raise _SentenceError(*value.sentences)
         text = _plain(value)
-        if isinstance(text, bool) or (isinstance(text, str) and not text.strip()):
+        if isinstance(text, bool) != (field.field_name in _SWITCHES) or (isinstance(text, str) and not text.strip()):
             raise ValueError  # True would pass for 1, and nothing here may be blank
         return value
 
@@ -236,7 +260,7 @@ class Settings(BaseSettings):
             raise _SentenceError(f"{named('ca_file')} cannot be read: {value}: {error.strerror}.") from error
         return value
 
-    @field_validator("countries", mode="before")
+    @field_validator("countries", "allow", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value

@@ -1,13 +1,16 @@
 """Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from omni_bulk.model import Result, Status
+from omni_bulk.model import Message, Result, Status
 from omni_bulk.policy import OTHER_TEXT
+from omni_bulk.text import Replacements, segment
 
 EXAMPLES_MAX = 3  # rows kept for each reason
+CAUSES_MAX = 200  # causes kept apart; beyond them rows count under their reason alone
 
 
 @dataclass(slots=True)
@@ -17,6 +20,78 @@ class Examples:
     status: Status
     detail: str
     rows: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Cause:
+    """Rows that were not sent for one reason, told apart by its clause: so that a plan says which flag helps how many."""
+
+    status: Status
+    reason: str
+    detail: str
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Warned:
+    """Messages that are sent with a warning: how many to each country, and the first rows."""
+
+    countries: Counter[str] = field(default_factory=Counter)
+    rows: list[int] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return self.countries.total()
+
+
+class _Strange(dict[str, str]):
+    """What a character that GSM-7 lacks counts as: its script (``Hangul``) if it is a letter, itself if it is a sign."""
+
+    def __missing__(self, char: str) -> str:
+        word = unicodedata.name(char, "").split(" ")[0]
+        letter = unicodedata.category(char)[0] in "LM" and word.isalpha() and word != "COMBINING"
+        name = self[char] = {"CJK": "Han"}.get(word, word.title()) if letter else char
+        return name
+
+
+@dataclass(slots=True)
+class TextCount:
+    """What texts cost because of characters that GSM-7 lacks. Counts messages that are or will be sent by this run.
+
+    `ucs2` are messages in UCS-2 and `segments` their parts; `curable` are those of them that `table` could bring into
+    GSM-7, `segments_now` and `segments_then` what the curable cost as they are and as they would be. The counters say in
+    how many messages something is: `of_curable` a character that forces UCS-2, `of_others` a script or sign that does
+    and cannot be replaced, `replaced` a character that `--gsm7` replaced.
+    """
+
+    table: Replacements
+    ucs2: int = 0
+    segments: int = 0
+    curable: int = 0
+    segments_now: int = 0
+    segments_then: int = 0
+    of_curable: Counter[str] = field(default_factory=Counter)
+    of_others: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
+    _names: _Strange = field(default_factory=_Strange, repr=False)
+
+    def add(self, message: Message) -> None:
+        """Counts a message that is ready."""
+        if message.replaced:
+            self.replaced.update(message.replaced)
+        if message.encoding != "UCS-2":
+            return
+        self.ucs2 += 1
+        self.segments += message.segments
+        plain = self.table.plain(message.text)
+        if plain is None:
+            self.of_others.update({self._names[char] for char in self.table.incurable(message.text)})
+            return
+        self.curable += 1
+        self.of_curable.update(plain[1])
+        self.segments_now += message.segments
+        self.segments_then += segment(plain[0]).segments
 
 
 @dataclass(slots=True)
@@ -40,6 +115,9 @@ class Tally:
     examples: dict[str, Examples] = field(default_factory=dict)
     other_texts: int = 0
     whole: bool = False  # the list was read to its end
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)  # by reason and detail
+    warnings: dict[str, Warned] = field(default_factory=dict)  # by slug
+    texts: TextCount | None = None  # counted only by a plan: it costs 2 µs a message
 
     def message(self, country: str, segments: int) -> None:
         """A message is ready to be sent."""
@@ -47,6 +125,16 @@ class Tally:
         self.ready += 1
         self.countries[country] += 1
         self.country_segments[country] += segments
+
+    def noted(self, message: Message) -> None:
+        """A message that is ready: what is to be said about it."""
+        for warning in message.warnings:
+            warned = self.warnings.setdefault(warning, Warned())
+            warned.countries[message.country] += 1
+            if len(warned.rows) < EXAMPLES_MAX:
+                warned.rows.append(message.row)
+        if self.texts is not None:
+            self.texts.add(message)
 
     def judged(self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "") -> None:
         """A row that is not sent by this run: refused before sending, or settled before (`again`)."""
@@ -66,6 +154,12 @@ class Tally:
         kept = self.examples.setdefault(reason, Examples(status, detail))
         if len(kept.rows) < EXAMPLES_MAX:
             kept.rows.append(row)
+        if (reason, detail) not in self.causes and len(self.causes) >= CAUSES_MAX:
+            detail = ""
+        cause = self.causes.setdefault((reason, detail), Cause(status, reason, detail))
+        cause.count += 1
+        if len(cause.rows) < EXAMPLES_MAX:
+            cause.rows.append(row)
 
     def settled(self, result: Result) -> None:
         """A message that was ready has its result."""

@@ -3,20 +3,25 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omni_bulk.campaign import Options
 from omni_bulk.errors import InputError, SettingsError
+from omni_bulk.omni import composition_of
 from omni_bulk.settings import Settings
 from omni_bulk.source import Source, read_recipients, read_text
+from omni_bulk.tables import read_texts
 from omni_bulk.text import Template
+from omni_bulk.texts import Texts
 
 T = TypeVar("T")
 SANDBOX = "sandbox"  # client id and password of the sandbox
+_SWITCHES = ("only_mobile", "strict", "gsm7")  # not given means: as the settings file says
 _SETTINGS = (
     "config", "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "timeout", "drain", "from_", "region",
-    "numbers", "tz",
+    "numbers", "tz", "rules", "purpose", "signature", "normalize",
 )  # fmt: skip
 
 
@@ -26,7 +31,7 @@ class Order:
 
     settings: Settings
     source: Source
-    template: Template | None
+    template: Template | Texts | None
     name: str
     options: Options
     sandbox: bool
@@ -76,9 +81,11 @@ def order_of(given: dict[str, Any]) -> Order:
     )  # fmt: skip
     template = take(lambda: _template(given))
     flags = {**{key: given[key] for key in _SETTINGS}, "countries": countries_of(given["countries"])}
+    flags |= {key: given[key] or None for key in _SWITCHES} | {"allow": names_of(given["allow"])}
     settings = take(lambda: _settings(flags, sandbox=given["sandbox"]))
     if settings is not None:
         take(settings.require_credentials)
+        take(partial(composition_of, settings))
     tolerate = take(lambda: shares_of(given["tolerate"]))
     options = Options(
         per=take(lambda: choice("--per", given["per"], ("day", "week", "month"))),
@@ -115,7 +122,9 @@ def _settings(flags: dict[str, Any], *, sandbox: bool) -> Settings:
     return Settings(**{**flags, **own})
 
 
-def _template(given: dict[str, Any]) -> Template | None:
+def _template(given: dict[str, Any]) -> Template | Texts | None:
+    if given["texts"] is not None:
+        return read_texts(given["texts"])
     text = given["text"] if given["text_file"] is None else read_text(given["text_file"])
     return None if text is None else Template(text)
 
@@ -126,6 +135,8 @@ def _clashes(given: dict[str, Any]) -> Iterator[str]:
         yield "a list on stdin has no name: give --campaign NAME"
     if given["text"] is not None and given["text_file"] is not None:
         yield "--text and --text-file both give the template: keep one"
+    if given["texts"] is not None and (given["text"] is not None or given["text_file"] is not None):
+        yield "--texts brings the text for everybody (a default too): leave out --text and --text-file"
     if given["as_of"] is not None and given["per"] is None:
         yield "--as-of decides the period of --per: give --per day, week or month too"
     if given["proxy"] is not None and "@" in given["proxy"]:
@@ -137,12 +148,14 @@ def _clashes(given: dict[str, Any]) -> Iterator[str]:
 
 
 def _lacking(
-    source: Source, template: Template | None, settings: Settings | None, given: dict[str, Any]
+    source: Source, template: Template | Texts | None, settings: Settings | None, given: dict[str, Any]
 ) -> Iterator[str]:
     """What a message needs and neither the list nor a flag gives."""
     columns = source.columns
-    if given["text"] is None and given["text_file"] is None and columns.text is None:
-        yield "there is no text: give --text or --text-file, or a text column in the list"
+    if all(given[flag] is None for flag in ("text", "text_file", "texts")) and columns.text is None:
+        yield "there is no text: give --text, --text-file or --texts, or a text column in the list"
+    if isinstance(template, Texts) and template.column is not None and columns.lacks([template.column]):
+        yield f"--texts chooses by the column {template.column!r}, which the list does not have"
     if template is not None and (missing := columns.lacks(template.required)):
         fields = ", ".join(f"{{{name}}}" for name in missing)
         yield f"the template needs {fields}, which the list has no column for"
@@ -160,6 +173,11 @@ def choice(flag: str, value: str | None, allowed: tuple[str, ...]) -> Any:
 def countries_of(value: str | None) -> list[str] | None:
     """``KR,JP`` as a list; None when not given."""
     return None if value is None else [country.strip().upper() for country in value.split(",") if country.strip()]
+
+
+def names_of(values: list[str] | None) -> list[str] | None:
+    """The names of each `--allow`, which may hold several with commas between; None when not given."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()] if values else None
 
 
 def mapping_of(pairs: list[str] | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import orjson
 
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
-from omni_bulk.stats import Summary, Tally
+from omni_bulk.stats import Summary, Tally, TextCount
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,20 +109,24 @@ class Screen:
 
     # ── the plan ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def plan(self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str]) -> None:
-        """What will be sent, what not and why, and how long it takes."""
+    def plan(
+        self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str],
+        explain: Callable[[str, str], str] = lambda _warning, _country: "",
+    ) -> None:  # fmt: skip
+        """What will be sent, what not and why, and how long it takes. `explain` is `Composition.explain`."""
         if self.json:
             self.say(
                 "plan", f"plan of campaign {name}", campaign=name, recipients=tally.read, ready=tally.ready,
                 states={str(status): number for status, number in tally.states.items()}, reasons=dict(tally.reasons),
                 segments=tally.segments, countries=dict(tally.countries), seconds=round(tally.ready / rate, 1),
-                ledger=ledger, notes=notes,
+                ledger=ledger, notes=notes, warnings={name: found.count for name, found in tally.warnings.items()},
+                texts=text_fields(tally.texts),
             )  # fmt: skip
             return
         self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
-        for line in _problem_lines(tally):
+        for line in (*text_lines(tally.texts), *_problem_lines(tally), *warning_lines(tally, explain)):
             self.say("plan", line, style="yellow")
         for note in notes:
             self.say("plan", f"  note: {note}", style="yellow")
@@ -180,19 +185,89 @@ def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
     if tally.handled:
         yield f"  already handled: {tally.handled:,}"
     if tally.countries:
-        shares = (f"{country} {number:,}" for country, number in tally.countries.most_common())
-        yield f"  countries: {', '.join(shares)}"
+        rare, common = _shares(tally)
+        if rare:
+            yield f"  few to, so look twice: {', '.join(rare)} (each under 1 % of the messages)"
+        yield f"  countries: {', '.join(common)}"
+
+
+def _shares(tally: Tally) -> tuple[list[str], list[str]]:
+    """Countries and their messages: those with under 1 % of them, where a wrong reading of numbers shows; the others."""
+    rare, common = list[str](), list[str]()
+    for country, number in tally.countries.most_common():
+        few = number * 100 < tally.countries.total()
+        (rare if few else common).append(f"{country} {number:,}")
+    return rare, common
 
 
 def _problem_lines(tally: Tally) -> Iterator[str]:
-    for reason, number in tally.reasons.most_common():
-        examples = tally.examples.get(reason)
-        if examples is None:
-            continue
-        rows = ", ".join(map(str, examples.rows))
-        more = " …" if number > len(examples.rows) else ""
-        detail = f": {examples.detail}" if examples.detail else ""
-        yield f"  not sent: {number:,} {examples.status}, {reason} (row {rows}{more}){detail}"
+    for cause in sorted(tally.causes.values(), key=lambda cause: -cause.count):
+        detail = f": {cause.detail}" if cause.detail else ""
+        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} {_rows(cause.rows, cause.count)}{detail}"
+
+
+def _rows(rows: list[int], count: int) -> str:
+    return f"(row {', '.join(map(str, rows))}{' …' if count > len(rows) else ''})"
+
+
+def warning_lines(tally: Tally, explain: Callable[[str, str], str]) -> Iterator[str]:
+    """What is sent and warned of: a line for each thing that is said, with the countries it is said of."""
+    for name, warned in sorted(tally.warnings.items(), key=lambda pair: -pair[1].count):
+        said: dict[str, list[str]] = {}
+        for country, number in warned.countries.most_common():
+            said.setdefault(explain(name, country), []).append(f"{country} {number:,}")
+        for sentence, countries in said.items():
+            yield f"  warning: {name}, {_listed(countries)}{': ' if sentence else ''}{sentence}"
+
+
+def text_lines(texts: TextCount | None) -> Iterator[str]:
+    """What UCS-2 costs, what forces it, and what `--gsm7` did or would do."""
+    if texts is None:
+        return
+    if texts.ucs2:
+        forced = _counts(texts.of_others + texts.of_curable)
+        yield f"  UCS-2: {counted(texts.ucs2, 'message')}, {counted(texts.segments, 'segment')}, because of {forced}"
+    if (saved := texts.segments_now - texts.segments_then) > 0:
+        yield (
+            f"  --gsm7 would bring {counted(texts.curable, 'message')} into GSM-7: "
+            f"{counted(texts.segments_now, 'segment')} become {texts.segments_then:,}, {saved:,} fewer"
+        )
+    if texts.replaced:
+        replaced = (
+            f"{shown_char(char)} by {texts.table.put(char)!r} in {number:,}" for char, number in _ranked(texts.replaced)
+        )
+        yield f"  --gsm7 replaced: {', '.join(replaced)}"
+
+
+def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
+    """The same for JSON. Characters are keys as they are; counts are of messages."""
+    if texts is None:
+        return None
+    return {
+        "ucs2": texts.ucs2, "ucs2Segments": texts.segments, "becauseOf": dict(texts.of_others + texts.of_curable),
+        "curable": texts.curable, "curableSegments": texts.segments_now, "curableSegmentsWithGsm7": texts.segments_then,
+        "replaced": {char: {"by": texts.table.put(char), "messages": number} for char, number in texts.replaced.items()},
+    }  # fmt: skip
+
+
+def _counts(counter: Counter[str], most: int = 8) -> str:
+    return _listed([f"{shown_char(name)} {number:,}" for name, number in _ranked(counter)], most)
+
+
+def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, and the same order each time: what is counted comes out of sets."""
+    return sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def shown_char(char: str) -> str:
+    """A script's name, or a character, as it is; one that cannot be seen by its code point."""
+    if len(char) > 1 or (char.isprintable() and unicodedata.category(char)[0] not in "ZMC"):
+        return char
+    return f"U+{ord(char):04X}"
+
+
+def _listed(parts: list[str], most: int = 8) -> str:
+    return ", ".join(parts[:most]) + (f" and {len(parts) - most} more" if len(parts) > most else "")
 
 
 def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:

@@ -154,7 +154,9 @@ class Sending:
             return
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
-        self.screen.plan(self.planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes)
+        self.screen.plan(
+            self.planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes, explain=campaign.explain
+        )
 
     async def _agreed(self) -> bool:
         """The question, where somebody can answer and there is something to ask. Ctrl-C and end of input are a no."""
