@@ -177,15 +177,7 @@ class Omni:
             lock_wait=lock_wait,
             source=recipients,
         )
-        composition = _composition(self.settings)
-        composition = replace(
-            composition,
-            template=template,
-            from_=(None if template is None else template.from_) or composition.from_,
-            region=region or composition.region,
-            numbers=numbers or composition.numbers,
-            countries=countries or composition.countries,
-        )
+        composition = composition_of(self.settings, template, region=region, numbers=numbers, countries=countries)
         campaign = Campaign(self.account, name, composition, chosen)
         self._campaigns.add(campaign)
         return campaign
@@ -202,6 +194,22 @@ class Omni:
         if self._singles is not None:
             waiting.append(self._singles.drain(limit))
         await asyncio.gather(*waiting)
+
+
+def composition_of(
+    settings: Settings, template: Template | None, *, region: str | None = None,
+    numbers: Literal["international", "national"] | None = None, countries: frozenset[str] | None = None,
+) -> Composition:  # fmt: skip
+    """How messages of a campaign are composed: the settings, and what goes before them."""
+    composition = _composition(settings)
+    return replace(
+        composition,
+        template=template,
+        from_=(None if template is None else template.from_) or composition.from_,
+        region=region or composition.region,
+        numbers=numbers or composition.numbers,
+        countries=countries or composition.countries,
+    )
 
 
 def _composition(settings: Settings) -> Composition:

@@ -1,22 +1,37 @@
 """Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from omni_bulk.model import Result, Status
+from omni_bulk.masking import masked, masked_cell
+from omni_bulk.model import Message, Problem, Result, Status
 from omni_bulk.policy import OTHER_TEXT
 
 EXAMPLES_MAX = 3  # rows kept for each reason
+PREVIEW_MAX = 3  # messages shown in a plan as they will be sent
+_E164 = re.compile(r"\+[0-9]+").fullmatch
 
 
 @dataclass(slots=True)
 class Examples:
-    """The first rows that were not sent for one reason, and a clause for people."""
+    """The first rows that were not sent for one reason, with their numbers masked, and a clause for people."""
 
     status: Status
     detail: str
     rows: list[int] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message as it will be sent, for a plan: so that a wrong encoding or a shifted column is seen."""
+
+    row: int
+    number: str
+    country: str
+    text: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -38,6 +53,7 @@ class Tally:
     countries: Counter[str] = field(default_factory=Counter)
     country_segments: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Examples] = field(default_factory=dict)
+    previews: list[Preview] = field(default_factory=list)
     other_texts: int = 0
     whole: bool = False  # the list was read to its end
 
@@ -48,7 +64,14 @@ class Tally:
         self.countries[country] += 1
         self.country_segments[country] += segments
 
-    def judged(self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "") -> None:
+    def show(self, made: Message | Problem) -> None:
+        """Keeps the first few messages for a plan, sent before or not."""
+        if len(self.previews) < PREVIEW_MAX and isinstance(made, Message):
+            self.previews.append(Preview(made.row, masked(made.to), made.country, made.text))
+
+    def judged(
+        self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "", number: str = ""
+    ) -> None:
         """A row that is not sent by this run: refused before sending, or settled before (`again`)."""
         self.read += 1
         self.states[status] += 1
@@ -57,15 +80,16 @@ class Tally:
             self.run[status] += 1
         if reason is not None:
             self.reasons[reason] += 1
-            self._keep(status, reason, row, detail)
+            self._keep(status, reason, row, detail, number)
         self.other_texts += reason == OTHER_TEXT
 
-    def _keep(self, status: Status, reason: str, row: int, detail: str) -> None:
+    def _keep(self, status: Status, reason: str, row: int, detail: str, number: str) -> None:
         if status not in {Status.INVALID, Status.SKIPPED}:
             return
         kept = self.examples.setdefault(reason, Examples(status, detail))
         if len(kept.rows) < EXAMPLES_MAX:
             kept.rows.append(row)
+            kept.numbers.append(masked(number) if _E164(number) else masked_cell(number))
 
     def settled(self, result: Result) -> None:
         """A message that was ready has its result."""

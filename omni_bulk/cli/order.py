@@ -64,8 +64,11 @@ class Problems:
             raise SettingsError(self.sentences)
 
 
-def order_of(given: dict[str, Any]) -> Order:
-    """The order that these flags give. Reads files; raises `SettingsError` with every problem."""
+def order_of(given: dict[str, Any], *, network: bool = True) -> Order:
+    """The order that these flags give. Reads files; raises `SettingsError` with every problem.
+
+    Without `network` nothing will be sent, so no credentials are needed.
+    """
     problems = Problems()
     take = problems.take
     source = take(
@@ -77,7 +80,7 @@ def order_of(given: dict[str, Any]) -> Order:
     template = take(lambda: _template(given))
     flags = {**{key: given[key] for key in _SETTINGS}, "countries": countries_of(given["countries"])}
     settings = take(lambda: _settings(flags, sandbox=given["sandbox"]))
-    if settings is not None:
+    if settings is not None and network:
         take(settings.require_credentials)
     tolerate = take(lambda: shares_of(given["tolerate"]))
     options = Options(

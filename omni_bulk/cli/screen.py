@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omni_bulk.cli.streams import put
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
 from omni_bulk.stats import Summary, Tally
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0  # s between progress lines without a terminal
 BAR_EVERY = 0.1  # s between updates of the bar
+PREVIEW_TEXT_MAX = 80  # characters of a message in the preview
 TIME = "%Y-%m-%dT%H:%M:%S%z"
 _COLOURS = {
     Status.ACCEPTED: "green", Status.REJECTED: "red", Status.FAILED: "red", Status.UNKNOWN: "yellow",
@@ -61,12 +63,16 @@ def counted(number: int, word: str) -> str:
 
 
 class Screen:
-    """`quiet` leaves only errors; `json` writes one object a line with an `event`."""
+    """`quiet` leaves only errors; `json` writes one object a line with an `event`.
 
-    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+    With `record` what is said is what was asked for, as the plan is of `check`: it goes to stdout, in plain text.
+    """
+
+    def __init__(self, *, quiet: bool = False, json: bool = False, record: bool = False) -> None:
         self.quiet = quiet
         self.json = json
-        self.live = sys.stderr.isatty() and not json and not quiet
+        self.record = record
+        self.live = sys.stderr.isatty() and not json and not quiet and not record
         self._console: Console | None = None
 
     @property
@@ -84,7 +90,9 @@ class Screen:
         """One sentence, or one JSON object."""
         if self.quiet and not always:
             return
-        if self.json:
+        if self.record:
+            put("\n".join(map(printable, text.split("\n"))))
+        elif self.json:
             now = datetime.now(UTC).astimezone().strftime(TIME)
             line = {"time": now, "event": event, "message": text, **fields}
             print(orjson.dumps(_clean(line), default=str).decode(), file=sys.stderr, flush=True)
@@ -115,8 +123,12 @@ class Screen:
         self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
-        for line in _problem_lines(tally):
+        seen = self.live or self.record  # numbers, though masked, and texts are for eyes: no log has them
+        for line in _problem_lines(tally, numbers=seen):
             self.say("plan", line, style="yellow")
+        if seen:
+            for line in _preview_lines(tally):
+                self.say("plan", line)
         for note in notes:
             self.say("plan", f"  note: {note}", style="yellow")
         self.say("plan", f"  ledger: {ledger}", style="dim")
@@ -178,15 +190,23 @@ def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
         yield f"  countries: {', '.join(shares)}"
 
 
-def _problem_lines(tally: Tally) -> Iterator[str]:
+def _problem_lines(tally: Tally, *, numbers: bool) -> Iterator[str]:
     for reason, number in tally.reasons.most_common():
         examples = tally.examples.get(reason)
         if examples is None:
             continue
-        rows = ", ".join(map(str, examples.rows))
+        pairs = zip(examples.rows, examples.numbers, strict=True)
+        rows = ", ".join(f"{row}: {shown}" if shown and numbers else str(row) for row, shown in pairs)
         more = " …" if number > len(examples.rows) else ""
         detail = f": {examples.detail}" if examples.detail else ""
         yield f"  not sent: {number:,} {examples.status}, {reason} (row {rows}{more}){detail}"
+
+
+def _preview_lines(tally: Tally) -> Iterator[str]:
+    for one in tally.previews:
+        text = " ".join(one.text.split())
+        shown = text if len(text) <= PREVIEW_TEXT_MAX else f"{text[: PREVIEW_TEXT_MAX - 1]}…"
+        yield f"  row {one.row}: {one.number} ({one.country}) gets: {shown}"
 
 
 def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:
@@ -263,6 +283,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _clean(one) for key, one in value.items()}
     return [_clean(one) for one in value] if isinstance(value, list) else value
+
+
+def json_line(fields: dict[str, Any]) -> str:
+    """One object for a program, in one line."""
+    return orjson.dumps(_clean(fields), default=str).decode()
 
 
 class JsonLog(logging.Formatter):

@@ -122,14 +122,7 @@ class Sending:
         return order.settings.model_copy(update=here), SANDBOX, lambda: len(served.messages)
 
     def _options(self) -> Options:
-        order = self.order
-        if order.out == "-":
-            return replace(order.options, sink=StreamSink(sys.stdout.buffer))
-        if order.out is not None:
-            return replace(order.options, out=Path(order.out))
-        if order.sandbox:
-            return replace(order.options, out=Path(f"{order.name}.sandbox.jsonl"), fresh=True)
-        return order.options
+        return out_of(self.order)
 
     def _may_create(self, settings: Settings) -> bool:
         """Without a terminal a ledger that was not named is never created: a job with a lost home would send twice."""
@@ -282,6 +275,17 @@ class Sending:
             campaign.stop(Stopped("interrupted", reason="interrupted", exit_code=75))
         else:
             campaign.cancel()
+
+
+def out_of(order: Order) -> Options:
+    """The options of the campaign, with where its results go."""
+    if order.out == "-":
+        return replace(order.options, sink=StreamSink(sys.stdout.buffer))
+    if order.out is not None:
+        return replace(order.options, out=Path(order.out))
+    if order.sandbox:
+        return replace(order.options, out=Path(f"{order.name}.sandbox.jsonl"), fresh=True)
+    return order.options
 
 
 def next_step(summary: Summary, order: Order) -> str | None:

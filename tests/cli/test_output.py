@@ -174,7 +174,7 @@ print(*set(sys.modules) - before, file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("verb", [(), ("send",), ("status",), ("sandbox",)])
+@pytest.mark.parametrize("verb", [(), ("send",), ("check",), ("status",), ("sandbox",)])
 def test_help_waits_for_no_heavy_module(verb: tuple[str, ...]) -> None:
     called = [sys.executable, "-c", _IMPORTED, *verb, "--help"]
     imported = subprocess.run(called, capture_output=True, text=True, check=True, timeout=60).stderr.split()
@@ -185,7 +185,7 @@ def test_help_waits_for_no_heavy_module(verb: tuple[str, ...]) -> None:
     assert not heavy & set(imported)
 
 
-@pytest.mark.parametrize("verb", ["send", "status", "sandbox"])
+@pytest.mark.parametrize("verb", ["send", "check", "status", "sandbox"])
 def test_every_verb_has_help_and_so_has_every_flag(verb: str, call: Call) -> None:
     assert f"\n  {verb} " in call("--help").out.decode()
     ran = call(verb, "--help")

@@ -124,8 +124,8 @@ def test_the_first_rows_of_each_reason_are_kept_as_examples() -> None:
     made.judged(Status.SKIPPED, "duplicate", again=False, row=9)
     made.judged(Status.UNKNOWN, "interrupted", again=True, row=10)
     assert made.examples == {
-        "missing_field": Examples(Status.INVALID, "row 2", [2, 3, 4]),
-        "duplicate": Examples(Status.SKIPPED, "", [9]),
+        "missing_field": Examples(Status.INVALID, "row 2", [2, 3, 4], [""] * 3),
+        "duplicate": Examples(Status.SKIPPED, "", [9], [""]),
     }
     assert made.reasons == {"missing_field": 7, "duplicate": 1, "interrupted": 1}
 
