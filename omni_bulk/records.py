@@ -178,7 +178,7 @@ class Shapes:
 
     def recipient(self, row: Mapping[str, object], number: int = 0, problem: str | None = None) -> Recipient:
         """One mapping as the recipient of row `number`. Numbers and truth values read as JSON writes them, None is empty."""
-        cells = [_cell(value) for value in row.values()]
+        cells = [cell_of(value) for value in row.values()]
         if None in cells:
             problem = problem or "bad_value"
         return self.columns(tuple(row)).recipient([cell or "" for cell in cells], number, problem)
@@ -224,7 +224,7 @@ class Cells:
             at = end + 1
 
 
-def _cell(value: object) -> str | None:
+def cell_of(value: object) -> str | None:
     """The value as a cell would hold it; None for what no cell can hold."""
     if isinstance(value, str):
         return value

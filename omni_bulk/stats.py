@@ -1,8 +1,9 @@
 """Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
 
 import re
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from omni_bulk.masking import masked, masked_cell
@@ -34,6 +35,28 @@ class Preview:
     text: str = field(repr=False)
 
 
+class InvalidRows:
+    """The rows that are `invalid`, in the order of the list, and why: 16 bytes each, however many they are."""
+
+    def __init__(self) -> None:
+        self.rows = array("q")
+        self._why = array("q")
+        self._reasons: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, row: int, reason: str, detail: str) -> None:
+        """One row: its line in the list, a slug, and the clause that was found."""
+        self.rows.append(row)
+        self._why.append(self._reasons.setdefault((reason, detail), len(self._reasons)))
+
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        """Reason and detail of each of `rows`."""
+        known = list(self._reasons)
+        return (known[why] for why in self._why)
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts over the rows of one list. `states` counts recipients by present state, `run` this run's lines.
@@ -54,6 +77,7 @@ class Tally:
     country_segments: Counter[str] = field(default_factory=Counter)
     examples: dict[str, Examples] = field(default_factory=dict)
     previews: list[Preview] = field(default_factory=list)
+    invalid: InvalidRows = field(default_factory=InvalidRows, repr=False, compare=False)
     other_texts: int = 0
     whole: bool = False  # the list was read to its end
 
@@ -80,6 +104,8 @@ class Tally:
             self.run[status] += 1
         if reason is not None:
             self.reasons[reason] += 1
+            if status is Status.INVALID:
+                self.invalid.add(row, reason, detail)
             self._keep(status, reason, row, detail, number)
         self.other_texts += reason == OTHER_TEXT
 

@@ -64,6 +64,7 @@ def check(*, json: Annotated[bool, typer.Option("--json", help="One object on st
     screen = Screen(record=True)
     defaults = {name: one.default for name, one in inspect.signature(send).parameters.items()}
     order = order_of({**defaults, **given}, network=False)
+    screen.language = order.lang
     return _Check(order, screen, json=json).go()
 
 
@@ -75,8 +76,10 @@ class _Check:
 
     def go(self) -> int:
         """The exit code: what `send` would end with if everything it sends were accepted."""
+        from omni_bulk.cli.sending import rejects_of  # noqa: PLC0415
         from omni_bulk.errors import OmniBulkError  # noqa: PLC0415
 
+        order = self.order
         try:
             seen = self._look()
         except OmniBulkError as error:
@@ -87,9 +90,11 @@ class _Check:
         if self.json:
             self._tell_as_json(self._fields(seen, code, refused))
         else:
-            settings = self.order.settings
-            notes = [*self.order.source.columns.notes, *seen.notes]
+            settings = order.settings
+            notes = [*order.source.columns.notes, *seen.notes]
             self.screen.plan(seen.tally, name=seen.name, rate=settings.rate, ledger=self._ledger(), notes=notes)
+        if order.rejects is not None and (rejects := rejects_of(order, seen.name)) is not None:
+            rejects.write(seen.tally.invalid, whole=True)
         if refused is not None:
             raise refused
         return code

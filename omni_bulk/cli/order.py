@@ -1,5 +1,6 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from omni_bulk.errors import InputError, SettingsError
 from omni_bulk.settings import Settings
 from omni_bulk.source import Source, read_recipients, read_text
 from omni_bulk.text import Template
+from omni_bulk.words import LANGUAGES, Language, language_of
 
 T = TypeVar("T")
 SANDBOX = "sandbox"  # client id and password of the sandbox
@@ -38,6 +40,8 @@ class Order:
     max_failure_rate: float
     max_unknown_rate: float
     out: str | None
+    rejects: str | None
+    lang: Language
     require_ledger: bool
     throwaway: bool
 
@@ -96,6 +100,7 @@ def order_of(given: dict[str, Any], *, network: bool = True) -> Order:
         source=source,
         tolerate=tolerate or {},
     )
+    lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
     problems.sentences += _clashes(given)
     if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
@@ -106,7 +111,8 @@ def order_of(given: dict[str, Any], *, network: bool = True) -> Order:
         settings=settings, source=source, template=template, name=given["campaign"] or source.name,
         options=replace(options, tz=settings.tz), sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
         deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
-        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"], require_ledger=given["require_ledger"],
+        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
+        rejects=given["rejects"], lang=lang, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from omni_bulk.cli.streams import put
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
 from omni_bulk.stats import Summary, Tally
+from omni_bulk.words import Language, clause
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,6 +68,8 @@ class Screen:
 
     With `record` what is said is what was asked for, as the plan is of `check`: it goes to stdout, in plain text.
     """
+
+    language: Language = "en"  # of the clauses that say why a row is not sent
 
     def __init__(self, *, quiet: bool = False, json: bool = False, record: bool = False) -> None:
         self.quiet = quiet
@@ -124,7 +127,7 @@ class Screen:
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
         seen = self.live or self.record  # numbers, though masked, and texts are for eyes: no log has them
-        for line in _problem_lines(tally, numbers=seen):
+        for line in _problem_lines(tally, self.language, numbers=seen):
             self.say("plan", line, style="yellow")
         if seen:
             for line in _preview_lines(tally):
@@ -190,7 +193,7 @@ def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
         yield f"  countries: {', '.join(shares)}"
 
 
-def _problem_lines(tally: Tally, *, numbers: bool) -> Iterator[str]:
+def _problem_lines(tally: Tally, language: Language, *, numbers: bool) -> Iterator[str]:
     for reason, number in tally.reasons.most_common():
         examples = tally.examples.get(reason)
         if examples is None:
@@ -198,7 +201,8 @@ def _problem_lines(tally: Tally, *, numbers: bool) -> Iterator[str]:
         pairs = zip(examples.rows, examples.numbers, strict=True)
         rows = ", ".join(f"{row}: {shown}" if shown and numbers else str(row) for row, shown in pairs)
         more = " …" if number > len(examples.rows) else ""
-        detail = f": {examples.detail}" if examples.detail else ""
+        said = clause(reason, examples.detail, language) if examples.detail or language != "en" else ""
+        detail = f": {said}" if said else ""
         yield f"  not sent: {number:,} {examples.status}, {reason} (row {rows}{more}){detail}"
 
 

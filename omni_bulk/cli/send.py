@@ -67,6 +67,10 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     out: Annotated[
         str | None, Flag(metavar=PATH, help="Results; default <campaign>.results.jsonl; - is stdout.")
     ] = None,
+    rejects: Annotated[
+        str | None, Flag(metavar="FILE|none", help="Rows that are invalid; default <campaign>.rejects.csv.")
+    ] = None,
+    lang: Annotated[str | None, Flag(metavar="en|ko", help="Language of reasons; default: the locale's.")] = None,
     file_mode: Annotated[str, Flag(metavar="MODE", help="Of a new results file.")] = "600",
     summary_json: Annotated[str | None, Flag(metavar=PATH, help="The summary as JSON; - is stdout.")] = None,
     quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,
