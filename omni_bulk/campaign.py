@@ -105,6 +105,11 @@ class Campaign:
         return self._completed
 
     @property
+    def begun(self) -> bool:
+        """Whether a run of the campaign has begun to send, now or ever."""
+        return self._open_row.kind is not None
+
+    @property
     def _out(self) -> Path:
         return self._options.out or Path(f"{self.name}.results.jsonl")
 

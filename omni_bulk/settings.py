@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn, SupportsIndex, Unpack
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from omni_bulk.errors import SettingsError
@@ -54,9 +54,12 @@ _MUST_BE: Mapping[str, str] = {
     "numbers": "must be `international` or `national`",
     "countries": "must be countries' two letters such as KR,JP",
     "tz": f"must be a time zone such as {TZ_DEFAULT}",
+    "require_plan": "must be true or false",
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
 }
-_QUOTED = frozenset({"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"})
+_QUOTED = frozenset(
+    {"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max", "require_plan"}
+)
 
 
 Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern="^[A-Za-z]{2}$")]
@@ -88,7 +91,7 @@ class Settings(BaseSettings):
     flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
     authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
     interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
-    when it is told nothing else. `config` is the TOML that was read, None when there was none.
+    when it is told nothing else. `require_plan`: the command line sends nothing without an approved plan. `config` is the TOML that was read, None when there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -110,6 +113,7 @@ class Settings(BaseSettings):
     countries: tuple[Country, ...] | None = Field(None, min_length=1)
     tz: str = TZ_DEFAULT
     text_max: int = Field(TEXT_MAX_DEFAULT, ge=1, le=TEXT_MAX_MAX)
+    require_plan: bool = Field(False, strict=True)
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})
@@ -177,11 +181,13 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _usable(cls, value: Any) -> Any:
+    def _usable(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, Faulty):
             raise _SentenceError(*value.sentences)
         text = _plain(value)
-        if isinstance(text, bool) or (isinstance(text, str) and not text.strip()):
+        if (isinstance(text, bool) and info.field_name != "require_plan") or (
+            isinstance(text, str) and not text.strip()
+        ):
             raise ValueError  # True would pass for 1, and nothing here may be blank
         return value
 

@@ -9,37 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.flags import OF_SENDING
 from omni_bulk.cli.send import send
+from omni_bulk.errors import SettingsError
 
 if TYPE_CHECKING:
     from omni_bulk.cli.order import Order
     from omni_bulk.cli.screen import Screen
     from omni_bulk.planning import Outlook
-
-# The flags of `send` that are about sending, and so none of `check`: a new flag of `send` is one of `check` as well,
-# unless it stands here.
-OF_SENDING = frozenset(
-    [
-        "sandbox",
-        "yes",
-        "limit",
-        "deadline",
-        "max_failure_rate",
-        "max_unknown_rate",
-        "lock_wait",
-        "workers",
-        "timeout",
-        "drain",
-        "proxy",
-        "ca_file",
-        "require_ledger",
-        "file_mode",
-        "summary_json",
-        "quiet",
-        "verbose",
-        "log_format",
-    ]
-)
 
 
 def _flags_of_send(own: Callable[..., int]) -> Callable[..., int]:
@@ -56,26 +33,37 @@ def _flags_of_send(own: Callable[..., int]) -> Callable[..., int]:
 
 @app.command("check")
 @_flags_of_send
-def check(*, json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False, **given: Any) -> int:
+def check(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the plan, for send --plan.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who approves the plan that is kept.")] = None,
+    **given: Any,
+) -> int:
     """Show the whole plan: what would be sent to whom, what not and why. No network, nothing is written."""
     from omni_bulk.cli.order import order_of  # noqa: PLC0415  not for --help
     from omni_bulk.cli.screen import Screen  # noqa: PLC0415
 
+    if (save is None) != (by is None):
+        raise SettingsError("--save FILE and --by NAME go together: a plan that is kept says who approved it")
     screen = Screen(record=True)
     defaults = {name: one.default for name, one in inspect.signature(send).parameters.items()}
-    order = order_of({**defaults, **given}, network=False)
+    order = order_of({**defaults, **given}, network=False, binding=save is not None)
     screen.language = order.lang
-    return _Check(order, screen, json=json).go()
+    return _Check(order, screen, json=json, save=save, by=by or "").go()
 
 
 class _Check:
-    def __init__(self, order: "Order", screen: "Screen", *, json: bool) -> None:
+    def __init__(self, order: "Order", screen: "Screen", *, json: bool, save: Path | None, by: str) -> None:
         self.order = order
+        self.save = save
+        self.by = by
         self.screen = screen
         self.json = json
 
     def go(self) -> int:
         """The exit code: what `send` would end with if everything it sends were accepted."""
+        from omni_bulk.cli.approving import planned, save  # noqa: PLC0415
         from omni_bulk.cli.sending import rejects_of  # noqa: PLC0415
         from omni_bulk.errors import OmniBulkError  # noqa: PLC0415
 
@@ -97,6 +85,8 @@ class _Check:
             rejects.write(seen.tally.invalid, whole=True)
         if refused is not None:
             raise refused
+        if self.save is not None:
+            save(self.save, planned(order, seen.name, seen.tally, by=self.by))
         return code
 
     def _look(self) -> "Outlook":

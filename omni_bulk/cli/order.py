@@ -1,13 +1,15 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from omni_bulk.campaign import Options
+from omni_bulk.cli.flags import bound
 from omni_bulk.errors import InputError, SettingsError
 from omni_bulk.settings import Settings
 from omni_bulk.source import Source, read_recipients, read_text
@@ -42,6 +44,8 @@ class Order:
     out: str | None
     rejects: str | None
     lang: Language
+    plan: Path | None
+    bound: Mapping[str, str]  # what the plan binds beside list and template
     require_ledger: bool
     throwaway: bool
 
@@ -68,10 +72,10 @@ class Problems:
             raise SettingsError(self.sentences)
 
 
-def order_of(given: dict[str, Any], *, network: bool = True) -> Order:
+def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = False) -> Order:
     """The order that these flags give. Reads files; raises `SettingsError` with every problem.
 
-    Without `network` nothing will be sent, so no credentials are needed.
+    Without `network` nothing will be sent, so no credentials are needed. `binding`: a plan of it will be kept.
     """
     problems = Problems()
     take = problems.take
@@ -102,6 +106,14 @@ def order_of(given: dict[str, Any], *, network: bool = True) -> Order:
     )
     lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
+    held: dict[str, str] = {}
+    if settings is not None and (binding or given["plan"] is not None):
+        held = take(partial(bound, given, dict(settings))) or {}
+    if settings is not None and settings.require_plan and network and not (given["plan"] or given["sandbox"]):
+        problems.sentences.append(
+            f"{settings.config} wants an approved plan (require_plan): make one with check --save FILE --by NAME, and "
+            "give it with --plan FILE"
+        )
     problems.sentences += _clashes(given)
     if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
         problems.sentences += take(lambda: list(_lacking(source, template, settings, given))) or []
@@ -112,7 +124,7 @@ def order_of(given: dict[str, Any], *, network: bool = True) -> Order:
         options=replace(options, tz=settings.tz), sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
         deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
-        rejects=given["rejects"], lang=lang, require_ledger=given["require_ledger"],
+        rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None,
     )  # fmt: skip
 

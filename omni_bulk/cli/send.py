@@ -34,6 +34,7 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     map_: Annotated[list[str] | None, Flag("--map", metavar="COLUMN=FIELD", help="What a column is.")] = None,
     sandbox: Annotated[bool, Flag("--sandbox", help="Try it: a stand-in for the API, nothing is sent.")] = False,
     yes: Annotated[bool, Flag("--yes", "-y", help="No plan, no question.")] = False,
+    plan: Annotated[Path | None, Flag(metavar=PATH, help="Send only what was approved: check --save.")] = None,
     limit: Annotated[int | None, Flag(min=0, metavar="N", help="Send at most N messages now.")] = None,
     deadline: Annotated[str | None, Flag(metavar="DURATION", help="Stop after 90s, 30m, 2h.")] = None,
     min_rows: Annotated[int | None, Flag(min=0, metavar="N", help="A shorter list is not sent.")] = None,

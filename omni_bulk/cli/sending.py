@@ -16,6 +16,7 @@ import orjson
 
 from omni_bulk.account import unrecorded_fields
 from omni_bulk.campaign import Campaign, Options
+from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
@@ -93,7 +94,8 @@ class Sending:
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
         rejects = rejects_of(order, campaign.name)
-        if not order.yes or order.min_rows is not None or order.max_rows is not None:
+        whole_first = (order.min_rows, order.max_rows, order.plan)
+        if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
             screen.say("declined", "Nothing was sent.", always=True)
@@ -146,6 +148,7 @@ class Sending:
         self.planned = await asyncio.to_thread(campaign.plan, order.source, self._planning_off.is_set)
         if stopped := row_stop(self.planned.read, min_rows=order.min_rows, max_rows=order.max_rows):
             raise stopped
+        await asyncio.to_thread(hold_to, order, campaign.name, self.planned, begun=campaign.begun)
         if order.yes:
             return
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
