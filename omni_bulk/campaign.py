@@ -39,6 +39,8 @@ __all__ = ["Campaign", "Options"]
 class Campaign:
     """Made by `Omni.campaign`; an async context manager.
 
+    `approved` says who approved what the next run sends; the ledger keeps it with the run.
+
     `name` is the full name with its period, `id` its UUID (both known once open), `notes` are sentences an operator
     should read, `summary` how it stands (after a run).
     """
@@ -52,6 +54,7 @@ class Campaign:
         self.notes: list[str] = []
         self.summary: Summary | None = None
         self.run_now: Run | None = None
+        self.approved: str | None = None
         self._account = account
         self._composition = composition
         self._options = options
@@ -230,7 +233,7 @@ class Campaign:
         run_id = await ledger.write(
             partial(
                 _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
-                options=json.dumps({"rate": account.rate, "workers": account.workers}),
+                options=json.dumps({"rate": account.rate, "workers": account.workers, "approved": self.approved}),
                 input_digest=await self._digest(recipients),
             )
         )  # fmt: skip

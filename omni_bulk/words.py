@@ -25,7 +25,7 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "text_too_long": ("its text is too long", "문자 내용이 너무 깁니다"),
     # rows
     "bad_row": ("its quotation marks are broken", "따옴표의 짝이 맞지 않습니다"),
-    "too_many_cells": ("it has more cells than the header", "제목 줄보다 칸이 많습니다"),
+    "too_many_cells": ("it has more cells than the header", "제목 행보다 칸이 많습니다"),
     "field_too_long": ("a cell is longer than any text can be", "칸의 내용이 지나치게 깁니다"),
     "nul_byte": ("it holds a NUL character", "NUL 문자가 들어 있습니다"),
     "bad_json": ("it is not a JSON object", "JSON 객체가 아닙니다"),
@@ -39,7 +39,7 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     # other rows of the list, and earlier runs
     "number_repeated": ("another row has this number with another text", "같은 번호가 다른 내용으로 또 있습니다"),
     "ref_conflict": ("another row has this ref with another number or text", "같은 참조값(ref)이 다른 번호나 내용으로 또 있습니다"),
-    "duplicate": ("it repeats another row", "앞줄과 같은 줄입니다"),
+    "duplicate": ("it repeats another row", "앞의 행과 겹치는 행입니다"),
     "already_sent": ("it was sent before, by what --already says", "--already 기록에 이미 보낸 것으로 되어 있습니다"),
     "already_sent_other_text": ("another text was sent before", "이미 다른 내용으로 보냈습니다"),
     # rules

@@ -37,16 +37,17 @@ def approved(path: Path) -> Approval:
     return plan
 
 
-def hold_to(order: Order, name: str, tally: Tally, *, begun: bool) -> None:
-    """Raises Refused when what would be sent is not what was approved."""
+def hold_to(order: Order, name: str, tally: Tally, *, begun: bool) -> str | None:
+    """Who approved this plan, and when; None where there is none. Raises Refused when it is not what would be sent."""
     if order.plan is None:
-        return
+        return None
     plan = approved(order.plan)
     if found := list(differences(plan, planned(order, name, tally), begun=begun)):
         raise Refused(
             f"the plan {order.plan}, approved by {plan.by} at {plan.at}, is not what would be sent: {'; '.join(found)}. "
             "Check it again and have it approved: check --save FILE --by NAME"
         )
+    return f"{plan.by} at {plan.at}"
 
 
 def _read(path: Path) -> Approval | None:

@@ -92,10 +92,12 @@ class _Check:
     def _look(self) -> "Outlook":
         from omni_bulk.cli.sending import out_of  # noqa: PLC0415
         from omni_bulk.ledger import Glance  # noqa: PLC0415
+        from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
         from omni_bulk.omni import composition_of  # noqa: PLC0415
         from omni_bulk.planning import View, outlook  # noqa: PLC0415
 
         order, settings = self.order, self.order.settings
+        refuse_network_filesystem(settings.ledger)
         with closing(Glance(settings.ledger)) as ledger:
             view = View(settings.client_id, settings.origin, ledger)
             composition = composition_of(settings, order.template)

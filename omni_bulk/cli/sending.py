@@ -148,7 +148,7 @@ class Sending:
         self.planned = await asyncio.to_thread(campaign.plan, order.source, self._planning_off.is_set)
         if stopped := row_stop(self.planned.read, min_rows=order.min_rows, max_rows=order.max_rows):
             raise stopped
-        await asyncio.to_thread(hold_to, order, campaign.name, self.planned, begun=campaign.begun)
+        campaign.approved = await asyncio.to_thread(hold_to, order, campaign.name, self.planned, begun=campaign.begun)
         if order.yes:
             return
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)

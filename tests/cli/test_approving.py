@@ -2,7 +2,9 @@
 
 import json
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,10 @@ def test_what_is_no_plan_is_neither_taken_for_one_nor_replaced(call: Call, api: 
     assert "is no plan" in call(*USUAL, "--yes", "--plan", "list.csv").err
     ran = call("check", *USUAL, "--save", "list.csv", "--by", "Kim")
     assert (ran.code, Path("list.csv").read_bytes()) == (2, content)
+
+
+def test_the_ledger_keeps_who_approved_a_run(call: Call, api: Sandbox) -> None:
+    assert send(call).code == 1
+    with closing(sqlite3.connect("ledger.db")) as db:
+        (options,) = db.execute("SELECT options FROM run").fetchone()
+    assert json.loads(options)["approved"].startswith("Kim at 20")
