@@ -1,6 +1,7 @@
 """Counts, and the exit code they make."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from omni_bulk.model import Result, Status
 from omni_bulk.policy import OTHER_TEXT
 from omni_bulk.stats import Examples, Summary, Tally, exit_code
+from tests.pure.made import message, problem
 
 
 def result(status: Status, code: str | None = None, reason: str | None = None) -> Result:
@@ -169,3 +171,22 @@ def test_a_campaign_is_complete_when_nobody_is_left_to_try(
         already_handled=0, segments=9, seconds=1.0, posts=9, exit_code=0, whole=whole,
     )  # fmt: skip
     assert summary.complete is complete
+
+
+def test_a_plan_shows_its_first_messages_with_masked_numbers_and_keeps_texts_out_of_its_repr() -> None:
+    tally = Tally()
+    for row in range(5):
+        tally.show(problem())
+        tally.show(replace(message("Hello"), row=row))
+    assert [(one.row, one.text) for one in tally.previews] == [(0, "Hello"), (1, "Hello"), (2, "Hello")]
+    assert all("*" in one.number for one in tally.previews)
+    assert "Hello" not in repr(tally)
+
+
+def test_invalid_rows_are_kept_in_order_with_why() -> None:
+    tally = Tally()
+    for row in (3, 5, 9):
+        tally.judged(Status.INVALID, "missing_field", again=row == 5, row=row, detail=f"in {row % 2}")
+    tally.judged(Status.SKIPPED, "duplicate", again=False, row=11)
+    assert list(tally.invalid.rows) == [3, 5, 9]
+    assert list(tally.invalid.reasons()) == [("missing_field", "in 1")] * 3
