@@ -33,7 +33,9 @@ def test_the_first_walk_needs_nothing_and_leaves_only_its_results(call: Call, mo
     assert "3 accepted" in ran.err
     assert "To send it for real, leave out --sandbox" in ran.err
     assert ran.out == b""
-    assert sorted(path.name for path in Path().iterdir()) == ["list.csv", "list.sandbox.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "list.csv", "list.sandbox.jsonl", "list.sandbox.rejects.csv",
+    ]  # fmt: skip
     assert call(*USUAL[:5], "--sandbox", "--yes").code == 1
     assert len(results("list.sandbox.jsonl")) == 5  # replaced
 
