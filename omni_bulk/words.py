@@ -58,6 +58,26 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "interrupted": ("the run was interrupted; it may have arrived", "보내는 도중에 중단되었습니다. 도착했을 수도 있습니다"),
     "no_msg_key": ("it was accepted without a key", "접수되었으나 msgKey가 없습니다"),
 }  # fmt: skip
+# What `phone` found, where it says more than the reason; anything newer gets the clause of its reason.
+DETAILS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "the number is empty": "번호가 비어 있습니다",
+        "a spreadsheet made it a power of ten: format the column as text and export again": (
+            "엑셀이 지수(8.21E+11)로 바꾼 번호입니다. 열 서식을 텍스트로 바꾸고 다시 내보내 주세요"
+        ),
+        "it holds something other than digits and the usual punctuation": "번호에 숫자와 구분 기호가 아닌 글자가 있습니다",
+        "it has too few or too many digits for a number": "번호의 자릿수가 맞지 않습니다",
+        "no country has such a number": "어느 나라에도 없는 번호입니다",
+        "the country of --region has no such number": "--region 나라에 없는 번호입니다",
+        "it is written in national form: --region CC says of which country": (
+            "국내 형식 번호입니다. --region KR처럼 나라를 알려 주세요"
+        ),
+        "digits alone: --numbers international says that the country code comes first": (
+            "숫자만 있습니다. 국가번호로 시작한다면 --numbers international을 주세요"
+        ),
+    }
+)
+"""English → Korean."""
 CLAUSES: Final[Mapping[Language, Mapping[str, str]]] = MappingProxyType(
     {
         "en": MappingProxyType({reason: english for reason, (english, _) in _CLAUSES.items()}),
@@ -73,6 +93,8 @@ def clause(reason: str, detail: str, language: Language) -> str:
     """
     if language == "en":
         return detail or CLAUSES["en"].get(reason, reason)
+    if detail in DETAILS:
+        return DETAILS[detail]
     name = detail.partition("}")[0] if detail.startswith("{") else ""
     said = CLAUSES[language].get(reason, reason)
     return f"{name}}} {said}" if name else said

@@ -43,7 +43,7 @@ def test_the_list_that_is_sent_is_never_replaced(call: Call, api: Sandbox) -> No
 @pytest.mark.parametrize(
     ("flags", "env", "said"),
     [
-        (("--lang", "ko"), {}, "전화번호가 올바르지 않습니다"), ((), {"LC_ALL": "ko_KR.UTF-8"}, "전화번호가"),
+        (("--lang", "ko"), {}, "번호의 자릿수가 맞지 않습니다"), ((), {"LC_ALL": "ko_KR.UTF-8"}, "번호의 자릿수가"),
         (("--lang", "en"), {"LC_ALL": "ko_KR.UTF-8"}, "too few or too many digits"), ((), {"LANG": "C", "LC_ALL": ""}, "too few"),
     ],
 )  # fmt: skip

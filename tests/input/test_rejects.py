@@ -67,7 +67,7 @@ def test_rows_come_back_as_they_were(encoding: str, delimiter: str, read_as: str
         assert {name: new.fields[name] for name in old.fields} == old.fields
     header, *written = cells(read_as, delimiter)
     assert header == ["수신번호", "name", "메모", "omni-bulk: 사유"]
-    assert [row[-1][:4] for row in written] == ["어느 나", "전화번호", "어느 나", "전화번호"]
+    assert [row[-1][:4] for row in written] == ["국내 형", "번호에 ", "국내 형", "번호에 "]
     assert [row[0] for row in written] == ["'010-1234", "'=1+1", "'01012345678", "x"]
 
 

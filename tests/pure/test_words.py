@@ -5,9 +5,10 @@ import typing
 
 import pytest
 
+from omni_bulk import phone
 from omni_bulk.phone import Trouble
 from omni_bulk.records import ROW_PROBLEMS
-from omni_bulk.words import CLAUSES, LANGUAGES, clause, language_of
+from omni_bulk.words import CLAUSES, DETAILS, LANGUAGES, clause, language_of
 from tests.conftest import REPOSITORY
 
 PACKAGE = sorted(path for path in (REPOSITORY / "omni_bulk").rglob("*.py") if "sandbox" not in path.parts)
@@ -52,6 +53,12 @@ def test_every_reason_has_a_clause_in_every_language() -> None:
         assert all(CLAUSES[language].values())
     assert not any(char > "\u00ff" for said in CLAUSES["en"].values() for char in said)
     assert all(any("가" <= char <= "힣" for char in said) for said in CLAUSES["ko"].values())
+
+
+def test_the_details_that_are_translated_are_still_those_of_phone() -> None:
+    said = {one.detail for one in vars(phone).values() if isinstance(one, Trouble)}
+    assert set(DETAILS) <= said
+    assert clause("invalid_number", "the number is empty", "ko") == "번호가 비어 있습니다"
 
 
 def test_what_was_found_goes_before_the_general_clause() -> None:
