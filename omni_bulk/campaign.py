@@ -22,16 +22,16 @@ from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
-from omni_bulk.naming import Wanted, is_name, kind_refusal
-from omni_bulk.opening import PLAN_BLOCK, Options, kind_of, open_campaign, reread
+from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
+from omni_bulk.opening import Options, kind_of, open_campaign, reread
+from omni_bulk.planning import going_on, plan
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
-from omni_bulk.run import Limits, Run, composed, count, other_text_refusal
+from omni_bulk.run import Limits, Run, other_text_refusal
 from omni_bulk.sink import Sink, open_results
 from omni_bulk.source import Source
-from omni_bulk.stats import Summary, Tally, TextCount, exit_code
+from omni_bulk.stats import Summary, Tally, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
-from omni_bulk.tables import replacements
 
 __all__ = ["Campaign", "Options"]
 
@@ -39,19 +39,22 @@ __all__ = ["Campaign", "Options"]
 class Campaign:
     """Made by `Omni.campaign`; an async context manager.
 
+    `approved` says who approved what the next run sends; the ledger keeps it with the run.
+
     `name` is the full name with its period, `id` its UUID (both known once open), `notes` are sentences an operator
     should read, `summary` how it stands (after a run).
     """
 
     def __init__(self, account: Account, name: str, composition: Composition, options: Options) -> None:
         if not is_name(name):
-            raise SettingsError("the campaign's name must be 1 to 120 characters without / \\ or control characters")
+            raise SettingsError(BAD_NAME)
         self.base = name
         self.name = name
         self.id = ""
         self.notes: list[str] = []
         self.summary: Summary | None = None
         self.run_now: Run | None = None
+        self.approved: str | None = None
         self._account = account
         self._composition = composition
         self._options = options
@@ -105,6 +108,11 @@ class Campaign:
         return self._completed
 
     @property
+    def begun(self) -> bool:
+        """Whether a run of the campaign has begun to send, now or ever."""
+        return self._open_row.kind is not None
+
+    @property
     def _out(self) -> Path:
         return self._options.out or Path(f"{self.name}.results.jsonl")
 
@@ -151,32 +159,12 @@ class Campaign:
 
         `off` is asked between blocks whether to give up. Raises `Refused` for a list that `send` would refuse.
         """
-        tally = Tally(texts=TextCount(replacements()))
-        row = self._going_on(self._open_row)
+        row = going_on(self._open_row, self._wanted)
         with self._account.ledger.reading() as db:
-            admitter = Admitter(
-                row, Identities(self._account.ledger.key, row.uuid), run=-1, dry=True,
-                adopting=book.adopting(db, row.id),
-            )  # fmt: skip
-            tx = Transaction(db)
-            for rows in source.blocks(PLAN_BLOCK):
-                if off():
-                    break
-                for admitted in admitter.admit(tx, composed(rows, self._composition, admitter.identities)):
-                    count(tally, admitted)
-        tally.whole = True
+            tally = plan(db, row, self._account.ledger.key, self._composition, source, off)
         if refused := other_text_refusal(tally, self.name):
             raise refused
         return tally
-
-    def _going_on(self, row: CampaignRow) -> CampaignRow:
-        """The campaign as this run fixes it: texts changed on purpose begin a new version.
-
-        What was sent from an older version is not held against a row that has another text by now.
-        """
-        wanted = self._wanted
-        version = row.template_version + (row.kind is not None and wanted.changed_text)
-        return replace(row, template=wanted.template, template_from=wanted.from_, template_version=version)
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,11 +233,11 @@ class Campaign:
         row = reread(account, row)
         if self._sink is None:
             await self._open_sink(row)
-        completed, row = row.completed_at is not None, self._going_on(row)
+        completed, row = row.completed_at is not None, going_on(row, self._wanted)
         run_id = await ledger.write(
             partial(
                 _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
-                options=json.dumps({"rate": account.rate, "workers": account.workers}),
+                options=json.dumps({"rate": account.rate, "workers": account.workers, "approved": self.approved}),
                 input_digest=await self._digest(recipients),
             )
         )  # fmt: skip

@@ -19,7 +19,7 @@ SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
 
 CREDENTIALS = ("client_id", "client_password")
 FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file")
-_WITHOUT_FLAG = (*CREDENTIALS, "text_max")
+_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "require_plan")
 _SECRETS = ("client_password", "proxy")
 _SECRET_FILES = tuple(f"{name}_file" for name in CREDENTIALS)
 _PATHS = ("ledger", "ca_file", "rules", *_SECRET_FILES)
@@ -55,6 +55,7 @@ class Given(TypedDict, total=False):
     signature: str | None
     gsm7: bool | None
     normalize: str | None
+    require_plan: bool | None
 
 
 class Faulty:

@@ -179,15 +179,7 @@ class Omni:
             lock_wait=lock_wait,
             source=recipients,
         )
-        composition = composition_of(self.settings)
-        composition = replace(
-            composition,
-            template=template,
-            from_=(None if template is None else template.from_) or composition.from_,
-            region=region or composition.region,
-            numbers=numbers or composition.numbers,
-            countries=countries or composition.countries,
-        )
+        composition = composition_of(self.settings, template, region=region, numbers=numbers, countries=countries)
         campaign = Campaign(self.account, name, composition, chosen)
         self._campaigns.add(campaign)
         return campaign
@@ -206,8 +198,23 @@ class Omni:
         await asyncio.gather(*waiting)
 
 
-def composition_of(settings: Settings) -> Composition:
-    """What the settings say of messages. Reads the tables; raises `SettingsError` with all that is wrong."""
+def composition_of(
+    settings: Settings, template: Template | Texts | None = None, *, region: str | None = None,
+    numbers: Literal["international", "national"] | None = None, countries: frozenset[str] | None = None,
+) -> Composition:  # fmt: skip
+    """How messages of a campaign are composed: the settings, and what goes before them."""
+    composition = _composition(settings)
+    return replace(
+        composition,
+        template=template,
+        from_=(None if template is None else template.from_) or composition.from_,
+        region=region or composition.region,
+        numbers=numbers or composition.numbers,
+        countries=countries or composition.countries,
+    )
+
+
+def _composition(settings: Settings) -> Composition:
     return Composition(
         from_=settings.from_,
         region=settings.region,

@@ -49,7 +49,10 @@ def count(tally: Tally, admitted: Admitted) -> None:
     elif admitted.status is not None:
         detail = made.detail if isinstance(made, Problem) else ""
         again = admitted.do is Admit.REPLAY
-        tally.judged(admitted.status, admitted.reason, again=again, row=made.row, detail=detail)
+        number = made.to or (made.identity if isinstance(made, Problem) else "")
+        if number == f"row {made.row}":  # what stands for a blank cell
+            number = ""
+        tally.judged(admitted.status, admitted.reason, again=again, row=made.row, detail=detail, number=number)
 
 
 def other_text_refusal(tally: Tally, name: str) -> Refused | None:

@@ -54,6 +54,7 @@ _MUST_BE: Mapping[str, str] = {
     "numbers": "must be `international` or `national`",
     "countries": "must be countries' two letters such as KR,JP",
     "tz": f"must be a time zone such as {TZ_DEFAULT}",
+    "require_plan": "must be true or false",
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
     "only_mobile": "must be true or false",
     "rules": "must be the path of a file",
@@ -64,7 +65,7 @@ _MUST_BE: Mapping[str, str] = {
     "gsm7": "must be true or false",
     "normalize": "must be `NFC` or `NFKC`",
 }
-_SWITCHES = frozenset({"only_mobile", "strict", "gsm7"})
+_SWITCHES = frozenset({"only_mobile", "strict", "gsm7", "require_plan"})
 _QUOTED = frozenset(
     {
         *("rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"),
@@ -104,7 +105,8 @@ class Settings(BaseSettings):
     authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
     interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
     when it is told nothing else, and so are `only_mobile`, `rules` (a file of country rules over the package's),
-    `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`. `config` is the TOML that was read, None when there was none.
+    `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`. `require_plan`: the
+    command line sends nothing without an approved plan. `config` is the TOML that was read, None when there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -134,6 +136,7 @@ class Settings(BaseSettings):
     signature: str | None = None
     gsm7: bool = False
     normalize: Literal["NFC", "NFKC"] | None = None
+    require_plan: bool = Field(False, strict=True)
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})

@@ -1,25 +1,53 @@
 """Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
 
+import re
 import unicodedata
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from omni_bulk.model import Message, Result, Status
+from omni_bulk.masking import masked, masked_cell
+from omni_bulk.model import Message, Problem, Result, Status
 from omni_bulk.policy import OTHER_TEXT
 from omni_bulk.text import Replacements, segment
 
-EXAMPLES_MAX = 3  # rows kept for each reason
+EXAMPLES_MAX = 3  # rows kept for each cause
 CAUSES_MAX = 200  # causes kept apart; beyond them rows count under their reason alone
+PREVIEW_MAX = 3  # messages shown in a plan as they will be sent
+_E164 = re.compile(r"\+[0-9]+").fullmatch
 
 
-@dataclass(slots=True)
-class Examples:
-    """The first rows that were not sent for one reason, and a clause for people."""
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message as it will be sent, for a plan: so that a wrong encoding or a shifted column is seen."""
 
-    status: Status
-    detail: str
-    rows: list[int] = field(default_factory=list)
+    row: int
+    number: str
+    country: str
+    text: str = field(repr=False)
+
+
+class InvalidRows:
+    """The rows that are `invalid`, in the order of the list, and why: 16 bytes each, however many they are."""
+
+    def __init__(self) -> None:
+        self.rows = array("q")
+        self._why = array("q")
+        self._reasons: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, row: int, reason: str, detail: str) -> None:
+        """One row: its line in the list, a slug, and the clause that was found."""
+        self.rows.append(row)
+        self._why.append(self._reasons.setdefault((reason, detail), len(self._reasons)))
+
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        """Reason and detail of each of `rows`."""
+        known = list(self._reasons)
+        return (known[why] for why in self._why)
 
 
 @dataclass(slots=True)
@@ -31,6 +59,7 @@ class Cause:
     detail: str
     count: int = 0
     rows: list[int] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)  # masked
 
 
 @dataclass(slots=True)
@@ -112,7 +141,8 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
     countries: Counter[str] = field(default_factory=Counter)
     country_segments: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, Examples] = field(default_factory=dict)
+    previews: list[Preview] = field(default_factory=list)
+    invalid: InvalidRows = field(default_factory=InvalidRows, repr=False, compare=False)
     other_texts: int = 0
     whole: bool = False  # the list was read to its end
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict)  # by reason and detail
@@ -136,7 +166,14 @@ class Tally:
         if self.texts is not None:
             self.texts.add(message)
 
-    def judged(self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "") -> None:
+    def show(self, made: Message | Problem) -> None:
+        """Keeps the first few messages for a plan, sent before or not."""
+        if len(self.previews) < PREVIEW_MAX and isinstance(made, Message):
+            self.previews.append(Preview(made.row, masked(made.to), made.country, made.text))
+
+    def judged(
+        self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "", number: str = ""
+    ) -> None:
         """A row that is not sent by this run: refused before sending, or settled before (`again`)."""
         self.read += 1
         self.states[status] += 1
@@ -145,21 +182,21 @@ class Tally:
             self.run[status] += 1
         if reason is not None:
             self.reasons[reason] += 1
-            self._keep(status, reason, row, detail)
+            if status is Status.INVALID:
+                self.invalid.add(row, reason, detail)
+            self._keep(status, reason, row, detail, number)
         self.other_texts += reason == OTHER_TEXT
 
-    def _keep(self, status: Status, reason: str, row: int, detail: str) -> None:
+    def _keep(self, status: Status, reason: str, row: int, detail: str, number: str) -> None:
         if status not in {Status.INVALID, Status.SKIPPED}:
             return
-        kept = self.examples.setdefault(reason, Examples(status, detail))
-        if len(kept.rows) < EXAMPLES_MAX:
-            kept.rows.append(row)
         if (reason, detail) not in self.causes and len(self.causes) >= CAUSES_MAX:
             detail = ""
         cause = self.causes.setdefault((reason, detail), Cause(status, reason, detail))
         cause.count += 1
         if len(cause.rows) < EXAMPLES_MAX:
             cause.rows.append(row)
+            cause.numbers.append(masked(number) if _E164(number) else masked_cell(number))
 
     def settled(self, result: Result) -> None:
         """A message that was ready has its result."""

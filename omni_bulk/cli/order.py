@@ -1,6 +1,7 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omni_bulk.campaign import Options
+from omni_bulk.cli.flags import bound
 from omni_bulk.errors import InputError, SettingsError
 from omni_bulk.omni import composition_of
 from omni_bulk.settings import Settings
@@ -15,6 +17,7 @@ from omni_bulk.source import Source, read_recipients, read_text
 from omni_bulk.tables import read_texts
 from omni_bulk.text import Template
 from omni_bulk.texts import Texts
+from omni_bulk.words import LANGUAGES, Language, language_of
 
 T = TypeVar("T")
 SANDBOX = "sandbox"  # client id and password of the sandbox
@@ -43,6 +46,10 @@ class Order:
     max_failure_rate: float
     max_unknown_rate: float
     out: str | None
+    rejects: str | None
+    lang: Language
+    plan: Path | None
+    bound: Mapping[str, str]  # what the plan binds beside list and template
     require_ledger: bool
     throwaway: bool
 
@@ -69,8 +76,11 @@ class Problems:
             raise SettingsError(self.sentences)
 
 
-def order_of(given: dict[str, Any]) -> Order:
-    """The order that these flags give. Reads files; raises `SettingsError` with every problem."""
+def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = False) -> Order:
+    """The order that these flags give. Reads files; raises `SettingsError` with every problem.
+
+    Without `network` nothing will be sent, so no credentials are needed. `binding`: a plan of it will be kept.
+    """
     problems = Problems()
     take = problems.take
     source = take(
@@ -83,7 +93,7 @@ def order_of(given: dict[str, Any]) -> Order:
     flags = {**{key: given[key] for key in _SETTINGS}, "countries": countries_of(given["countries"])}
     flags |= {key: given[key] or None for key in _SWITCHES} | {"allow": names_of(given["allow"])}
     settings = take(lambda: _settings(flags, sandbox=given["sandbox"]))
-    if settings is not None:
+    if settings is not None and network:
         take(settings.require_credentials)
         take(partial(composition_of, settings))
     tolerate = take(lambda: shares_of(given["tolerate"]))
@@ -100,7 +110,16 @@ def order_of(given: dict[str, Any]) -> Order:
         source=source,
         tolerate=tolerate or {},
     )
+    lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
+    held: dict[str, str] = {}
+    if settings is not None and (binding or given["plan"] is not None):
+        held = take(partial(bound, given, dict(settings))) or {}
+    if settings is not None and settings.require_plan and network and not (given["plan"] or given["sandbox"]):
+        problems.sentences.append(
+            f"{settings.config} wants an approved plan (require_plan): make one with check --save FILE --by NAME, and "
+            "give it with --plan FILE"
+        )
     problems.sentences += _clashes(given)
     if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
         problems.sentences += take(lambda: list(_lacking(source, template, settings, given))) or []
@@ -110,7 +129,8 @@ def order_of(given: dict[str, Any]) -> Order:
         settings=settings, source=source, template=template, name=given["campaign"] or source.name,
         options=replace(options, tz=settings.tz), sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
         deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
-        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"], require_ledger=given["require_ledger"],
+        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
+        rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None,
     )  # fmt: skip
 

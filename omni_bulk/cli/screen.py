@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omni_bulk.cli.streams import put
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
-from omni_bulk.stats import Summary, Tally, TextCount
+from omni_bulk.stats import Cause, Summary, Tally, TextCount
+from omni_bulk.words import Language, clause
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0  # s between progress lines without a terminal
 BAR_EVERY = 0.1  # s between updates of the bar
+PREVIEW_TEXT_MAX = 80  # characters of a message in the preview
 TIME = "%Y-%m-%dT%H:%M:%S%z"
 _COLOURS = {
     Status.ACCEPTED: "green", Status.REJECTED: "red", Status.FAILED: "red", Status.UNKNOWN: "yellow",
@@ -68,12 +71,18 @@ def counted(number: int, word: str) -> str:
 
 
 class Screen:
-    """`quiet` leaves only errors; `json` writes one object a line with an `event`."""
+    """`quiet` leaves only errors; `json` writes one object a line with an `event`.
 
-    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+    With `record` what is said is what was asked for, as the plan is of `check`: it goes to stdout, in plain text.
+    """
+
+    language: Language = "en"  # of the clauses that say why a row is not sent
+
+    def __init__(self, *, quiet: bool = False, json: bool = False, record: bool = False) -> None:
         self.quiet = quiet
         self.json = json
-        self.live = sys.stderr.isatty() and not json and not quiet
+        self.record = record
+        self.live = sys.stderr.isatty() and not json and not quiet and not record
         self._console: Console | None = None
 
     @property
@@ -91,7 +100,9 @@ class Screen:
         """One sentence, or one JSON object."""
         if self.quiet and not always:
             return
-        if self.json:
+        if self.record:
+            put("\n".join(map(printable, text.split("\n"))))
+        elif self.json:
             now = datetime.now(UTC).astimezone().strftime(TIME)
             line = {"time": now, "event": event, "message": text, **fields}
             print(orjson.dumps(_clean(line), default=str).decode(), file=sys.stderr, flush=True)
@@ -126,8 +137,14 @@ class Screen:
         self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
-        for line in (*text_lines(tally.texts), *_problem_lines(tally), *warning_lines(tally, explain)):
+        seen = self.live or self.record  # numbers, though masked, and texts are for eyes: no log has them
+        for line in (
+            *text_lines(tally.texts), *_problem_lines(tally, self.language, numbers=seen), *warning_lines(tally, explain)
+        ):  # fmt: skip
             self.say("plan", line, style="yellow")
+        if seen:
+            for line in _preview_lines(tally):
+                self.say("plan", line)
         for note in notes:
             self.say("plan", f"  note: {note}", style="yellow")
         self.say("plan", f"  ledger: {ledger}", style="dim")
@@ -200,14 +217,17 @@ def _shares(tally: Tally) -> tuple[list[str], list[str]]:
     return rare, common
 
 
-def _problem_lines(tally: Tally) -> Iterator[str]:
+def _problem_lines(tally: Tally, language: Language, *, numbers: bool) -> Iterator[str]:
     for cause in sorted(tally.causes.values(), key=lambda cause: -cause.count):
-        detail = f": {cause.detail}" if cause.detail else ""
-        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} {_rows(cause.rows, cause.count)}{detail}"
+        said = clause(cause.reason, cause.detail, language) if cause.detail or language != "en" else ""
+        detail = f": {said}" if said else ""
+        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} ({_rows(cause, numbers=numbers)}){detail}"
 
 
-def _rows(rows: list[int], count: int) -> str:
-    return f"(row {', '.join(map(str, rows))}{' …' if count > len(rows) else ''})"
+def _rows(cause: Cause, *, numbers: bool) -> str:
+    pairs = zip(cause.rows, cause.numbers, strict=True)
+    rows = ", ".join(f"{row}: {shown}" if shown and numbers else str(row) for row, shown in pairs)
+    return f"row {rows}{' …' if cause.count > len(cause.rows) else ''}"
 
 
 def warning_lines(tally: Tally, explain: Callable[[str, str], str]) -> Iterator[str]:
@@ -268,6 +288,13 @@ def shown_char(char: str) -> str:
 
 def _listed(parts: list[str], most: int = 8) -> str:
     return ", ".join(parts[:most]) + (f" and {len(parts) - most} more" if len(parts) > most else "")
+
+
+def _preview_lines(tally: Tally) -> Iterator[str]:
+    for one in tally.previews:
+        text = " ".join(one.text.split())
+        shown = text if len(text) <= PREVIEW_TEXT_MAX else f"{text[: PREVIEW_TEXT_MAX - 1]}…"
+        yield f"  row {one.row}: {one.number} ({one.country}) gets: {shown}"
 
 
 def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:
@@ -346,6 +373,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _clean(one) for key, one in value.items()}
     return [_clean(one) for one in value] if isinstance(value, list) else value
+
+
+def json_line(fields: dict[str, Any]) -> str:
+    """One object for a program, in one line."""
+    return orjson.dumps(_clean(fields), default=str).decode()
 
 
 class JsonLog(logging.Formatter):

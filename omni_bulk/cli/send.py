@@ -45,6 +45,7 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     normalize: Annotated[str | None, Flag(metavar="NFC|NFKC", help="Unicode normal form of the texts.")] = None,
     sandbox: Annotated[bool, Flag("--sandbox", help="Try it: a stand-in for the API, nothing is sent.")] = False,
     yes: Annotated[bool, Flag("--yes", "-y", help="No plan, no question.")] = False,
+    plan: Annotated[Path | None, Flag(metavar=PATH, help="Send only what was approved: check --save.")] = None,
     limit: Annotated[int | None, Flag(min=0, metavar="N", help="Send at most N messages now.")] = None,
     deadline: Annotated[str | None, Flag(metavar="DURATION", help="Stop after 90s, 30m, 2h.")] = None,
     min_rows: Annotated[int | None, Flag(min=0, metavar="N", help="A shorter list is not sent.")] = None,
@@ -78,6 +79,10 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     out: Annotated[
         str | None, Flag(metavar=PATH, help="Results; default <campaign>.results.jsonl; - is stdout.")
     ] = None,
+    rejects: Annotated[
+        str | None, Flag(metavar="FILE|none", help="Rows that are invalid; default <campaign>.rejects.csv.")
+    ] = None,
+    lang: Annotated[str | None, Flag(metavar="en|ko", help="Language of reasons; default: the locale's.")] = None,
     file_mode: Annotated[str, Flag(metavar="MODE", help="Of a new results file.")] = "600",
     summary_json: Annotated[str | None, Flag(metavar=PATH, help="The summary as JSON; - is stdout.")] = None,
     quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,

@@ -106,6 +106,12 @@ def count_taken(db: sqlite3.Connection, campaign: int) -> int:
     return int(db.execute(sql, (campaign, State.ACCEPTED, State.UNKNOWN, State.CLAIMED)).fetchone()[0])
 
 
+def count_claimed(db: sqlite3.Connection, campaign: int) -> int:
+    """Messages of a campaign that were claimed and have no result: in flight now, or in doubt after an interruption."""
+    sql = "SELECT count(*) FROM message WHERE campaign = ? AND state = 1"
+    return int(db.execute(sql, (campaign,)).fetchone()[0])
+
+
 def count_same(db: sqlite3.Connection, campaign: int, entries: Iterable[Entry]) -> int:
     """How many entries were or may have been accepted exactly as they are now."""
     sql = "SELECT 1 FROM message WHERE campaign = ? AND identity = ? AND digest = ? AND state IN (?, ?, ?)"
@@ -154,6 +160,7 @@ _KNOWN = (
     "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, seq, duplicate_of FROM message "
     "WHERE campaign = ? AND identity = ?"
 )
+Planned = dict[bytes, tuple[Any, ...]]  # by identity: itself, state, reason, the three digests, version
 
 
 @dataclass(slots=True)
@@ -168,12 +175,12 @@ class Admitter:
     adopting: bool = False
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
+        if self.dry:
+            return self._plan_all(tx, list(entries))
         return [self._admit(tx, entry) for entry in entries]
 
     def _admit(self, tx: Transaction, entry: Entry) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
-        if self.dry:
-            return self._plan(tx, entry, row)
         if row is None:
             return self._adopt(tx, entry, None) or self.first(tx, entry)
         known = self._known(row)
@@ -300,11 +307,28 @@ class Admitter:
         do = Admit.RECORD if duplicate_of is None else Admit.REPEAT
         return Admitted(entry, do, message, status, reason, written)
 
-    def _plan(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None) -> Admitted:
-        """What `_admit` would decide. Instead of writing it remembers what the ledger would know then."""
-        sql = "SELECT 0, state, reason, digest, number_digest, text_digest, version FROM planned WHERE identity = ?"
-        planned = tx.db.execute(sql, (entry.identity,)).fetchone()
-        met = row if planned is None else planned
+    def _plan_all(self, tx: Transaction, entries: Sequence[Entry]) -> list[Admitted]:
+        """Plans a block, with one look into each table and one transaction: row by row it took three times as long."""
+        identities = [entry.identity for entry in entries]
+        marks = ", ".join("?" * len(identities))
+        columns = "identity, state, reason, digest, number_digest, text_digest, version"
+        ledger = f"SELECT {columns} FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
+        before = f"SELECT {columns} FROM planned WHERE identity IN ({marks})"  # noqa: S608  of marks
+        tx.db.execute("BEGIN")
+        known: Planned = {row[0]: row for row in tx.db.execute(ledger, (self.campaign.id, *identities))}
+        planned: Planned = {row[0]: row for row in tx.db.execute(before, identities)}
+        new: Planned = {}
+        admitted = [self._plan(tx, entry, known, planned, new) for entry in entries]
+        rows = sorted(new.values())  # neighbours in the index are written together
+        tx.db.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        tx.db.execute("COMMIT")
+        return admitted
+
+    def _plan(self, tx: Transaction, entry: Entry, known: Planned, earlier: Planned, new: Planned) -> Admitted:
+        """What `_admit` would decide. Instead of writing it puts into `new` what the ledger would know then."""
+        identity = entry.identity
+        planned = earlier.get(identity) or new.get(identity)
+        met = known.get(identity) if planned is None else planned
         decision = admit(entry, None if met is None else self._known(met), repeats=planned is not None)
         made = entry.item
         digests: Sequence[Any] = (entry.digest, entry.number_digest, entry.text_digest)
@@ -315,9 +339,7 @@ class Admitter:
         elif decision.do in {Admit.REPLAY, Admit.REPEAT} and met is not None:  # the recipient's own row stays as it is
             state, reason, digests, version = State(met[1]), met[2], met[3:6], met[6]
         if planned is None:
-            tx.db.execute(
-                "INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?, ?)", (entry.identity, state, reason, *digests, version)
-            )
+            new[identity] = (identity, state, reason, *digests, version)
         if decision.do is Admit.REPEAT:
             return self._repeat(tx, entry, decision, duplicate_of=None)
         if decision.do is Admit.SEND:
