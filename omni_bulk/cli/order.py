@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from omni_bulk.campaign import Options
 from omni_bulk.errors import InputError, SettingsError
-from omni_bulk.settings import Settings
+from omni_bulk.settings import Settings, duration
 from omni_bulk.source import Source, read_recipients, read_text
 from omni_bulk.text import Template
 
@@ -181,20 +181,13 @@ def time_of(value: str | None) -> datetime | None:
         raise SettingsError("--as-of takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00") from None
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
 def seconds_of(value: str | None) -> float | None:
     """``90``, ``90s``, ``30m``, ``2h``, ``1d`` in seconds."""
     if value is None:
         return None
-    try:
-        number = float(value[:-1] if value[-1:] in _UNITS else value)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 1e9:
+    if (seconds := duration(value)) is None:
         raise SettingsError("--deadline takes a duration such as 90s, 30m or 2h")
-    return number * _UNITS.get(value[-1:], 1)
+    return seconds
 
 
 def shares_of(value: str | None) -> dict[str, float]:
