@@ -106,7 +106,9 @@ def price_list(rows: Iterable[PriceRow], called: str) -> Prices:
         elif said and not _CURRENCY.fullmatch(said):
             problems.append(f"{row.where}: the currency must be three letters such as KRW")
         elif said and currency and said != currency:
-            problems.append(f"{row.where}: its currency is {said}, the rows above are in {currency}: one file, one currency")
+            problems.append(
+                f"{row.where}: its currency is {said}, the rows above are in {currency}: one file, one currency"
+            )
         elif tables[found[0]].get(found[1], price) != price:
             problems.append(f"{row.where}: {found[1]} has another price above")
         else:

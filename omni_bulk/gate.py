@@ -17,6 +17,7 @@ from omni_bulk.model import Kind, Verdict
 from omni_bulk.pace import Controller, bucket_size, micro_batch
 from omni_bulk.policy import PATIENCE, Breaker, Signal
 
+
 class Barred(Exception):
     """The message was not claimed, because its recipient gets nothing any more. `reason` is a slug."""
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from omni_bulk.cost import PriceRow, Prices, price_list
+from omni_bulk.cost import Budget, PriceRow, Prices, price_list
 from omni_bulk.encoding import encoding_of
 from omni_bulk.errors import SettingsError
 from omni_bulk.files import sentences
@@ -31,6 +31,13 @@ def read_prices(path: Path) -> Prices:
         raise SettingsError(f"the price list {path} is over {FILE_MAX // 1024**2} MiB: it is something else.")
     rows = _toml_rows if path.suffix.lower() == ".toml" else _csv_rows
     return price_list(rows(content, path), str(path))
+
+
+def money(path: Path | None, budget: Budget | None) -> Prices | None:
+    """The prices of an account. Raises SettingsError where there is a budget and no price list to count it with."""
+    if path is None and budget is not None:
+        raise SettingsError("`budget` needs a price list to count with: add `prices`, a file, to the settings file")
+    return None if path is None else read_prices(path)
 
 
 def _toml_rows(content: bytes, path: Path) -> Iterator[PriceRow]:

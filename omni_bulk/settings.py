@@ -62,7 +62,7 @@ _MUST_BE: Mapping[str, str] = {
     "window": "must be two times of day such as 09:00-20:00",
     "window_tz": f"must be `recipient`, or a time zone such as {TZ_DEFAULT}",
     "once_per": "must be a duration such as 12h or 7d",
-    "budget": "must be a table with `day`, `month` or both, each a plain amount such as 50000 or \"99.5\"",
+    "budget": 'must be a table with `day`, `month` or both, each a plain amount such as 50000 or "99.5"',
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
 }
 _QUOTED = frozenset(
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
     def hours(self) -> Hours | None:
         """When messages may be sent, None for at any time."""
         window = window_of(self.window or "")
-        return window and Hours(window, None if self.window_tz == RECIPIENT else self.window_tz)
+        return None if window is None else Hours(window, None if self.window_tz == RECIPIENT else self.window_tz)
 
     @property
     def once_per_seconds(self) -> float | None:
@@ -302,7 +302,9 @@ class Settings(BaseSettings):
             if value is not None:
                 value.open("rb").close()
         except OSError as error:
-            raise _SentenceError(f"{named(str(field.field_name))} cannot be read: {value}: {error.strerror}.") from error
+            raise _SentenceError(
+                f"{named(str(field.field_name))} cannot be read: {value}: {error.strerror}."
+            ) from error
         return value
 
     @field_validator("countries", mode="before")

@@ -4,19 +4,24 @@ Asked when a row is admitted and again when its message is claimed, so that a nu
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from omni_bulk.identity import Numbers
 from omni_bulk.model import Entry, Message, Problem, State, Status
+from omni_bulk.windows import Hours
 
 SUPPRESSED: Final = "suppressed"
 ONCE_PER: Final = "once_per"
+NO_WINDOW: Final = "no_window"
 FORGOTTEN: Final = "forgotten"  # the kind of what `forget` leaves behind: a digest alone, for good
 _DETAILS: Final = {
     SUPPRESSED: "the number is on a suppression list",
     ONCE_PER: "the number was sent something within --once-per",
+    NO_WINDOW: "in the time zones that come into question for it the window is never open at once; "
+    "--window-tz ZONE decides by one clock",
 }
 _OVERLAP: Final = 10_000  # ms that a claim may take from its time to its commit, in another process
 _LOOK_EVERY: Final = 1_000  # ms between looks at what other processes claim
@@ -69,6 +74,11 @@ class Reached:
             "PRAGMA cache_size = -8000; CREATE TABLE reached (digest BLOB PRIMARY KEY, message INTEGER, at INTEGER) WITHOUT ROWID"
         )
 
+    @property
+    def since(self) -> int:
+        """How far back it looks (milliseconds since 1970)."""
+        return self._now() - self._period
+
     def look(self, db: sqlite3.Connection) -> None:
         """Takes note of what was claimed since the last look."""
         now = self._now()
@@ -112,10 +122,14 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class RunBars:
-    """What one run bars beyond the ledger's list: the numbers (E.164) of `--suppress`, and `--once-per`."""
+    """What one run bars beyond the ledger's list: the numbers (E.164) of `--suppress`, `--once-per`, and for whom the
+    window of `hours` never opens.
+    """
 
     listed: Container[str] | None = field(default=None, repr=False)
     reached: Reached | None = None
+    hours: Hours | None = None
+    epoch: Callable[[], float] = time.time
 
 
 class Bars:
@@ -150,7 +164,11 @@ class Bars:
         on_list = db.execute("SELECT 1 FROM suppressed WHERE digest = ?", (digest,)).fetchone() is not None
         if on_list or (own.listed is not None and number in own.listed):
             return SUPPRESSED
-        return ONCE_PER if own.reached is not None and own.reached.holds(digest, message) else None
+        if own.reached is not None and own.reached.holds(digest, message):
+            return ONCE_PER
+        hours = own.hours
+        never = hours is not None and hours.opening(hours.zones(number), own.epoch()) is None
+        return NO_WINDOW if never else None
 
     def claimed(self, campaign: int, number: str, message: int) -> None:
         """A message goes out to this number."""

@@ -170,6 +170,7 @@ class Admitter:
     replays: bool = False  # whether results of earlier runs are wanted, one line read for each
     adopting: bool = False
     bars: Bars | None = None
+    now: Callable[[], int] = lambda: 0  # milliseconds since 1970
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
         bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
@@ -229,6 +230,8 @@ class Admitter:
         if found is None:
             return None
         ready = self.first(tx, entry) if message is None else self.again(tx, entry, message)
+        # Nobody knows when it was sent: not later than now, which is all that `Reached` needs.
+        tx.db.execute("UPDATE message SET claimed_at = coalesce(claimed_at, ?) WHERE id = ?", (self.now(), ready.id))
         done = self._told(tx, entry, ready.id, Status.ACCEPTED, _ALREADY_SENT, msg_key=found[0])
         return replace(done, do=Admit.REPLAY)
 
@@ -423,9 +426,7 @@ def result_of(entry: Entry, campaign: CampaignRow) -> Result:
 # ── the life of a message ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def claim(
-    tx: Transaction, messages: Sequence[int], now: int, bars: Bars | None = None
-) -> dict[int, str | Stopped]:
+def claim(tx: Transaction, messages: Sequence[int], now: int, bars: Bars | None = None) -> dict[int, str | Stopped]:
     """From here on these messages may be posted. Fails if one of them is not ready: that would be a second SMS.
 
     Gives those that were left ready, and why: somebody who gets nothing any more, or money that is not there.
@@ -452,7 +453,10 @@ def _claims(db: sqlite3.Connection, messages: Sequence[int], now: int) -> dict[i
     """What these messages cost, read at once: with `RETURNING` each claim would take 20 µs more."""
     marks = ",".join("?" * len(messages))
     sql = f"SELECT id, campaign, country, number, segments FROM message WHERE id IN ({marks})"  # noqa: S608  of marks
-    return {message: Claimed(*row, at=now) for message, *row in db.execute(sql, messages)}
+    rows = db.execute(sql, messages)
+    return {
+        message: Claimed(campaign, country, number, parts, now) for message, campaign, country, number, parts in rows
+    }
 
 
 def _barred(db: sqlite3.Connection, claims: Mapping[int, Claimed], bars: Bars) -> dict[int, str | Stopped]:
@@ -542,6 +546,12 @@ def claimants(db: sqlite3.Connection, campaign: int) -> list[str]:
     return [owner for (owner,) in db.execute(sql, (campaign, State.CLAIMED)).fetchall()]
 
 
+def known_since(db: sqlite3.Connection, account: int) -> int | None:
+    """When the ledger's first campaign of this account began; None before there is any."""
+    row = db.execute("SELECT min(created_at) FROM campaign WHERE account = ?", (account,)).fetchone()
+    return None if row is None else row[0]
+
+
 # ── reading back ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -586,7 +596,9 @@ def restore(
             result.segments, result.attempts, epoch_ms(result.sent_at), result.seq, result.msg_key, result.code,
             result.result, result.reason,
         )  # fmt: skip
+        before = tx.db.execute(_STATE, (campaign.id, values[1])).fetchone()
         message = tx.db.execute(sql, values).fetchone()[0]
+        _spend_restored(tx, campaign.id, result, spent_before=before is not None and before[0] in TAKEN)
         tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign.id, result.seq, message, to_line(result)))
         tx.db.execute("UPDATE campaign SET seq = ? WHERE id = ?", (result.seq, campaign.id))
         if kind == "ref" and identity_of_own_ref(result.ref or "") and State.of(result.status) in TAKEN:
@@ -594,6 +606,18 @@ def restore(
             adopt(tx, campaign.id, [([identities.of_ref(str(result.ref))], result.msg_key)])
         count += 1
     return count
+
+
+_STATE = "SELECT state FROM message WHERE campaign = ? AND identity = ?"
+
+
+def _spend_restored(tx: Transaction, campaign: int, result: Result, *, spent_before: bool) -> None:
+    """A line that was taken back counts in what was spent when it was sent."""
+    spent = State.of(result.status) in TAKEN
+    at = epoch_ms(result.sent_at)
+    if at is not None and spent != spent_before:
+        one = Claimed(campaign, result.country, result.to, result.segments, at)
+        tx.till.spend(tx, [one], 1 if spent else -1)
 
 
 def _identity_of_line(identities: Identities, result: Result) -> bytes:

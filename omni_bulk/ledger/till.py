@@ -16,7 +16,9 @@ from omni_bulk.errors import Stopped
 if TYPE_CHECKING:
     from omni_bulk.ledger.writer import Transaction
 
-_SUMS = "SELECT country, prefix, sum(segments) FROM spent WHERE slot >= ? AND slot < ? AND campaign IN ({}) GROUP BY 1, 2"
+_SUMS = (
+    "SELECT country, prefix, sum(segments) FROM spent WHERE slot >= ? AND slot < ? AND campaign IN ({}) GROUP BY 1, 2"
+)
 _ONE = _SUMS.format("?")
 _ALL = _SUMS.format("SELECT id FROM campaign WHERE account = ?")
 _END = 1 << 62
@@ -26,9 +28,9 @@ _ADD = (
 )
 
 
-def spent_by_campaign(db: sqlite3.Connection, campaign: int, created_at: int = 0) -> list[Spent]:
-    """What a campaign spent; `created_at` (milliseconds) spares looking further back."""
-    return [Spent(*row) for row in db.execute(_ONE, (created_at // SLOT - 1, _END, campaign))]
+def spent_by_campaign(db: sqlite3.Connection, campaign: int) -> list[Spent]:
+    """What a campaign spent."""
+    return [Spent(*row) for row in db.execute(_ONE, (0, _END, campaign))]
 
 
 def spent_by_account(db: sqlite3.Connection, account: int, since: int, until: int = _END) -> list[Spent]:
@@ -92,7 +94,7 @@ class Till:
         for (slot, campaign, country, prefix), segments in changes.items():
             tx.db.execute(_ADD, (slot, campaign, country, prefix, segments))
             if self.prices is not None and self._sums:
-                self._move(slot, campaign, (self.prices.of(country, prefix) or 0) * segments)
+                self._move(slot, campaign, (self.prices.of(country, prefix) or Decimal(0)) * segments)
 
     def _move(self, slot: int, campaign: int, amount: Decimal) -> None:
         for name, key in self._sums:
