@@ -1,7 +1,6 @@
 """What messages cost: a price list, sums, and what may be spent. Pure; money is `Decimal`, never a float.
 
-A price is per billed part (`segments`). The longest number prefix that matches decides, then the country, then the
-country's calling code alone: ``CA`` goes before ``+1``, ``+1604`` before ``CA``.
+A price is per billed part (`segments`). The longest number prefix that matches decides, else the country.
 """
 
 import re
@@ -10,33 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, country_code_for_region
+from omni_bulk.errors import Stopped
 
-from omni_bulk.errors import SettingsError, Stopped
-from omni_bulk.phone import REGIONS
-
-PRICE_MAX: Final = Decimal(1_000_000)
-"""For one part, in any currency; above it a column was mistaken for another."""
 AMOUNT_MAX: Final = Decimal(10) ** 15
 SLOT: Final = 900_000
 """Milliseconds in which spending is summed up: every time zone's midnight falls on a quarter of an hour."""
 
-_PREFIX: Final = re.compile(r"(?:\+|00)?([1-9][0-9]{0,13})")
 _AMOUNT: Final = re.compile(r"[0-9]+(\.[0-9]{1,8})?")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_PROBLEMS_MAX: Final = 20  # sentences about one file
-
-
-class PriceRow(NamedTuple):
-    """One line of a price list as written. `where` is how people find it again: ``row 3``."""
-
-    where: str
-    place: str
-    price: str
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +32,10 @@ class Spent:
 
 @dataclass(frozen=True)
 class Prices:
-    """A price list in one currency (ISO 4217). Made by `price_list`."""
+    """A price list in one currency (ISO 4217). `prefixes` are digits. Made by `pricelist.read_prices`."""
 
     currency: str
     countries: Mapping[str, Decimal] = field(default_factory=dict)
-    codes: Mapping[str, Decimal] = field(default_factory=dict)
     prefixes: Mapping[str, Decimal] = field(default_factory=dict)
 
     @cached_property
@@ -70,8 +51,7 @@ class Prices:
         """For one part to this number, or to numbers that begin so; None where the list has no price."""
         if prefix := self.prefix_of(number):
             return self.prefixes[prefix]
-        found = self.countries.get(country)
-        return self.codes.get(str(country_code_for_region(country))) if found is None else found
+        return self.countries.get(country)
 
     def total(self, spent: Iterable[Spent]) -> tuple[Decimal, frozenset[str]]:
         """What all that costs, and the countries of it for which there is no price."""
@@ -82,57 +62,6 @@ class Prices:
                 unpriced.add(one.country)
             total += (price or 0) * one.segments
         return total, frozenset(unpriced)
-
-
-def price_list(rows: Iterable[PriceRow], called: str) -> Prices:
-    """The prices in these rows, checked as a whole. `called` is the file's name for sentences.
-
-    A place is a country (``KR``) or a number prefix in international form (``+8210``, ``8210``). The currency stands
-    in every row, or in the first alone.
-
-    :raises SettingsError: with every row that is wrong.
-    """
-    problems: list[str] = []
-    tables: dict[str, dict[str, Decimal]] = {"country": {}, "code": {}, "prefix": {}}
-    currency = ""
-    for row in rows:
-        found = place_of(row.place)
-        price = amount_of(row.price)
-        said = row.currency.strip().upper()
-        if found is None:
-            problems.append(f"{row.where}: neither a country such as KR nor a number prefix such as +8210")
-        elif price is None or price > PRICE_MAX:
-            problems.append(f"{row.where}: the price must be a plain number such as 9 or 0.035, at most {PRICE_MAX:,}")
-        elif said and not _CURRENCY.fullmatch(said):
-            problems.append(f"{row.where}: the currency must be three letters such as KRW")
-        elif said and currency and said != currency:
-            problems.append(
-                f"{row.where}: its currency is {said}, the rows above are in {currency}: one file, one currency"
-            )
-        elif tables[found[0]].get(found[1], price) != price:
-            problems.append(f"{row.where}: {found[1]} has another price above")
-        else:
-            tables[found[0]][found[1]] = price
-            currency = currency or said
-    if not problems and not any(tables.values()):
-        problems.append("it has no price")
-    if not problems and not currency:
-        problems.append("no row says the currency: add a currency column such as KRW")
-    if problems:
-        more = [f"and {len(problems) - _PROBLEMS_MAX:,} more"] * (len(problems) > _PROBLEMS_MAX)
-        raise SettingsError([f"the price list {called}: {problem}." for problem in problems[:_PROBLEMS_MAX] + more])
-    return Prices(currency, tables["country"], tables["code"], tables["prefix"])
-
-
-def place_of(text: str) -> tuple[Literal["country", "code", "prefix"], str] | None:
-    """What a place in a price list is, in one spelling; None for what is none."""
-    text = text.strip()
-    if text.upper() in REGIONS:
-        return "country", text.upper()
-    if found := _PREFIX.fullmatch(re.sub(r"[\s()-]", "", text)):
-        digits = found[1]
-        return ("code" if int(digits) in COUNTRY_CODE_TO_REGION_CODE else "prefix"), digits
-    return None
 
 
 def amount_of(text: str) -> Decimal | None:

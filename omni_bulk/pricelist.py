@@ -1,18 +1,24 @@
-"""Reading a price list from its file: CSV or TOML to the rows that `cost` judges."""
+"""A price list from its file, CSV or TOML: its rows judged one by one and as a whole."""
 
 import io
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
-from omni_bulk.cost import Budget, PriceRow, Prices, price_list
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+from omni_bulk.cost import Budget, Prices, amount_of
 from omni_bulk.encoding import encoding_of
 from omni_bulk.errors import SettingsError
 from omni_bulk.files import sentences
 from omni_bulk.lines import Lines, csv_rows
+from omni_bulk.phone import REGIONS
 
+PRICE_MAX: Final = Decimal(1_000_000)
+"""For one part, in any currency; above it a column was mistaken for another."""
 FILE_MAX: Final = 16 * 1024 * 1024
 """Bytes: every prefix of every operator fits ten times."""
 
@@ -21,6 +27,20 @@ _COLUMNS: Final = {
     "price": ("price", "cost", "rate", "단가", "가격", "요금"),
     "currency": ("currency", "통화"),
 }
+
+
+_PREFIX: Final = re.compile(r"(?:\+|00)?([1-9][0-9]{0,13})")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_PROBLEMS_MAX: Final = 20  # sentences about one file
+
+
+class PriceRow(NamedTuple):
+    """One line of a price list as written. `where` is how people find it again: ``row 3``."""
+
+    where: str
+    place: str
+    price: str
+    currency: str
 
 
 def read_prices(path: Path) -> Prices:
@@ -77,3 +97,58 @@ def _csv_rows(content: bytes, path: Path) -> Iterator[PriceRow]:
 
 def _cell(cells: list[str], places: list[int]) -> str:
     return next((cells[at].strip() for at in places if at < len(cells) and cells[at].strip()), "")
+
+
+def price_list(rows: Iterable[PriceRow], called: str) -> Prices:
+    """The prices in these rows, checked as a whole. `called` is the file's name for sentences.
+
+    A place is a country (``KR``) or a number prefix in international form (``+8210``, ``8210``). A calling code alone
+    stands for its countries, and a country in the list goes before it: ``CA`` before ``+1``, ``+1604`` before both. The
+    currency stands in every row, or in the first alone.
+
+    :raises SettingsError: with every row that is wrong.
+    """
+    problems: list[str] = []
+    tables: dict[str, dict[str, Decimal]] = {"country": {}, "code": {}, "prefix": {}}
+    currency = ""
+    for row in rows:
+        found = place_of(row.place)
+        price = amount_of(row.price)
+        said = row.currency.strip().upper()
+        if found is None:
+            problems.append(f"{row.where}: neither a country such as KR nor a number prefix such as +8210")
+        elif price is None or price > PRICE_MAX:
+            problems.append(f"{row.where}: the price must be a plain number such as 9 or 0.035, at most {PRICE_MAX:,}")
+        elif said and not _CURRENCY.fullmatch(said):
+            problems.append(f"{row.where}: the currency must be three letters such as KRW")
+        elif said and currency and said != currency:
+            problems.append(
+                f"{row.where}: its currency is {said}, the rows above are in {currency}: one file, one currency"
+            )
+        elif tables[found[0]].get(found[1], price) != price:
+            problems.append(f"{row.where}: {found[1]} has another price above")
+        else:
+            tables[found[0]][found[1]] = price
+            currency = currency or said
+    if not problems and not any(tables.values()):
+        problems.append("it has no price")
+    if not problems and not currency:
+        problems.append("no row says the currency: add a currency column such as KRW")
+    if problems:
+        more = [f"and {len(problems) - _PROBLEMS_MAX:,} more"] * (len(problems) > _PROBLEMS_MAX)
+        raise SettingsError([f"the price list {called}: {problem}." for problem in problems[:_PROBLEMS_MAX] + more])
+    of_code = {
+        country: price for code, price in tables["code"].items() for country in COUNTRY_CODE_TO_REGION_CODE[int(code)]
+    }
+    return Prices(currency, of_code | tables["country"], tables["prefix"])
+
+
+def place_of(text: str) -> tuple[Literal["country", "code", "prefix"], str] | None:
+    """What a place in a price list is, in one spelling; None for what is none."""
+    text = text.strip()
+    if text.upper() in REGIONS:
+        return "country", text.upper()
+    if found := _PREFIX.fullmatch(re.sub(r"[\s()-]", "", text)):
+        digits = found[1]
+        return ("code" if int(digits) in COUNTRY_CODE_TO_REGION_CODE else "prefix"), digits
+    return None

@@ -22,6 +22,7 @@ class Listing:
 
     def __init__(self, path: str | PathLike[str], *, region: str | None = None, numbers: Numbers | None = None) -> None:
         self._source = read_recipients(path)
+        self._called = "stdin" if str(path) == "-" else str(path)
         self._region = region
         self._numbers = numbers
         self.unread = 0
@@ -41,11 +42,11 @@ class Listing:
                 self.unread += 1
                 self.first_unread = self.first_unread or row
         if self.unread and not known:
-            raise InputError(f"{self._source.path} holds no number that can be read: is it the right file?")
+            raise InputError(f"{self._called} holds no number that can be read: is it the right file?")
 
     def _ambiguous(self, row: int, trouble: Trouble) -> InputError:
         return InputError(
-            f"{self._source.path}, row {row}: {trouble.detail}; without it nobody knows who is to get nothing."
+            f"{self._called}, row {row}: {trouble.detail}; without it nobody knows who is to get nothing."
         )
 
     @property
@@ -53,7 +54,7 @@ class Listing:
         """A sentence about rows that hold no number, once everything is read."""
         if not self.unread:
             return None
-        return f"{self._source.path}: {self.unread:,} rows hold no number (the first is row {self.first_unread})"
+        return f"{self._called}: {self.unread:,} rows hold no number (the first is row {self.first_unread})"
 
 
 def _written(source: Source) -> Iterator[tuple[int, str]]:

@@ -280,7 +280,7 @@ async def test_a_refusal_is_the_answer_to_one_operation_and_no_failure(rig: Rig)
 
     refused, claimed = await together(rig, lambda: rig.ledger._writer.submit(refuse), lambda: rig.claim(0))
     assert isinstance(refused, RefConflict)
-    assert claimed is None
+    assert claimed == {}
     assert rig.ledger.failure is None
     assert rig.seen()[0] is State.CLAIMED
 
