@@ -4,7 +4,7 @@ A price is per billed part (`segments`). The longest number prefix that matches 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -164,12 +164,10 @@ def countries_json(
     }  # fmt: skip
 
 
-def priced(spent: Iterable[Spent], prices: Prices | None) -> Iterator[tuple[str, Decimal]]:
-    """What was spent in each country, for ``status`` and reports; countries without a price are left out."""
-    if prices is None:
-        return
+def costs_of(spent: Iterable[Spent], prices: Prices) -> dict[str, Decimal]:
+    """What was spent in each country, for ``status`` and its kin; countries without a price are left out."""
     costs: dict[str, Decimal] = {}
     for one in spent:
         if (price := prices.of(one.country, one.prefix)) is not None:
             costs[one.country] = costs.get(one.country, Decimal(0)) + price * one.segments
-    yield from costs.items()
+    return costs

@@ -86,6 +86,8 @@ class Till:
 
     def spend(self, tx: "Transaction", claims: Iterable[Claimed], sign: int = 1) -> None:
         """Counts claims, or takes them off again with `sign` -1."""
+        if self._sums:
+            self._catch_up(tx)
         changes: dict[tuple[int, int, str, str], int] = {}
         for one in claims:
             prefix = self.prices.prefix_of(one.number or "") if self.prices is not None else ""

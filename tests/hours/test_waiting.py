@@ -4,7 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ from omni_bulk.account import World
 from omni_bulk.ledger import book
 from omni_bulk.model import CampaignRow, Entry, Message
 from omni_bulk.waiting import Waiting
-from omni_bulk.windows import Hours, window_of
+from omni_bulk.windows import Hours, Window
 from omni_bulk.worker import Job
 from tests.campaign.kit import FROM, TEXT, Bench, bench, lines, number, people, until
 
-DAY = window_of("09:00-20:00")
-assert DAY is not None
+DAY = Window(time(9), time(20))
 NEW_YORK = "+12015550{:03d}"
 
 
@@ -173,8 +172,7 @@ async def test_one_shot_iterables_wait_too(earth: Earth) -> None:
 
 
 async def test_a_number_whose_zones_are_never_inside_at_once_is_skipped_and_said_to_be(earth: Earth) -> None:
-    narrow = window_of("10:00-19:00")
-    assert narrow is not None
+    narrow = Window(time(10), time(19))
     rows = [*people(1), {"to": "+79123456789", "name": "Iwan"}]
     async with bench() as here:
         earth.now -= 3600

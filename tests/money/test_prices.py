@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_bulk.cost import Budget, Prices, Spent, amount_of, cost_stop, plain, shown, used_up
+from omni_bulk.cost import Budget, Prices, Spent, amount_of, cost_stop, costs_of, plain, shown, used_up
 from omni_bulk.errors import InputError, SettingsError
 from omni_bulk.pricelist import money, place_of, read_prices
 
@@ -139,6 +139,12 @@ def test_a_total_names_what_has_no_price() -> None:
     prices = Prices("KRW", {"KR": Decimal("0.1")})
     spent = [Spent("KR", "", 3), Spent("JP", "", 1), Spent("US", "", 0)]
     assert prices.total(spent) == (Decimal("0.3"), frozenset({"JP"}))  # in floats it would be 0.30000000000000004
+
+
+def test_what_was_spent_by_country() -> None:
+    prices = Prices("KRW", {"KR": Decimal("0.1")}, {"8210": Decimal(2)})
+    spent = [Spent("KR", "", 3), Spent("KR", "8210", 1), Spent("JP", "", 1)]
+    assert costs_of(spent, prices) == {"KR": Decimal("2.3")}
 
 
 def test_the_sentences_of_a_bound() -> None:

@@ -141,7 +141,7 @@ async def test_a_month_counts_the_days_before() -> None:
 async def test_a_budget_sees_what_another_process_spends_meanwhile() -> None:
     """Two on one ledger: together they stay below, though each saw room when it began."""
     async with bench() as here:
-        settings = {"prices": "prices.csv", "budget": {"day": 60}}
+        settings: dict[str, Any] = {"prices": "prices.csv", "budget": {"day": 60}}
         async with here.omni(**settings) as one, here.omni(**settings) as other:
             for number in range(3):
                 await one.send(f"+82101234000{number}", "x", ref=f"a{number}", from_=FROM)
@@ -150,6 +150,20 @@ async def test_a_budget_sees_what_another_process_spends_meanwhile() -> None:
                 with pytest.raises(Stopped, match="54 KRW spent"):
                     await omni.send("+821012342000", "x", ref=f"{id(omni)}", from_=FROM)
         assert here.posts == 6
+
+
+async def test_a_month_with_something_that_has_no_price_any_more_is_told() -> None:
+    """Nobody knows how much of the budget is left, so nothing is sent until the list says what that cost."""
+    clock = Clock.at(SEOUL_10)
+    async with bench() as here:
+        async with here.omni(world=clock.world) as omni:
+            await omni.send("+819012345678", "x", ref="one", from_=FROM)
+        for hours in (0, 24):
+            clock.advance(hours=hours)
+            stopped = await run(here, people(1), world=clock.world, account=budget(month=500))
+            assert (stopped.exit_code, stopped.stop_reason) == (5, "no_price")
+            assert "JP" in stopped.stopped
+        assert (await run(here, people(1), world=clock.world, account=budget(day=500))).exit_code == 0
 
 
 async def test_a_rolled_back_claim_is_not_counted() -> None:
