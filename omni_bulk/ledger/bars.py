@@ -24,6 +24,7 @@ _DETAILS: Final = {
     "--window-tz ZONE decides by one clock",
 }
 _OVERLAP: Final = 10_000  # ms that a claim may take from its time to its commit, in another process
+_BATCH: Final = 50_000  # rows taken note of at once
 _LOOK_EVERY: Final = 1_000  # ms between looks at what other processes claim
 _TAKEN: Final = f"({State.CLAIMED:d}, {State.ACCEPTED:d}, {State.UNKNOWN:d})"
 
@@ -90,11 +91,13 @@ class Reached:
             f"WHERE claimed_at >= ? AND claimed_at IS NOT NULL AND state IN {_TAKEN} AND number IS NOT NULL "
             "AND campaign IN (SELECT id FROM campaign WHERE account = ?) ORDER BY claimed_at"
         )
-        self._file.execute("BEGIN")
-        for number, message, at in db.execute(sql, (since, self._account)):
-            self._note(self._numbers.of(number), message, at)
-            self._seen = at
-        self._file.execute("COMMIT")
+        found = db.execute(sql, (since, self._account))
+        while batch := found.fetchmany(_BATCH):
+            self._seen = batch[-1][2]
+            self._file.execute("BEGIN")
+            for digest, message, at in sorted((self._numbers.of(number), message, at) for number, message, at in batch):
+                self._note(digest, message, at)  # sorted: neighbours share a page
+            self._file.execute("COMMIT")
         self._looked = now
 
     def _note(self, digest: bytes, message: int, at: int) -> None:

@@ -61,6 +61,8 @@ class Till:
         self._budget: Budget | None = None
         self._most: dict[int, Decimal] = {}
         self._sums: dict[tuple[str, int], Decimal] = {}
+        self._slot = -1
+        self._days = (0, 0)
         self._version = -1
         self._seen: Transaction | None = None
 
@@ -125,7 +127,9 @@ class Till:
             yield "max_cost", most, self._sum("campaign", claim.campaign, db)
         if self._budget is None:
             return
-        today, month = self._budget.slots(claim.at)
+        if claim.at // SLOT != self._slot:  # midnight falls on the edge of one
+            self._slot, self._days = claim.at // SLOT, self._budget.slots(claim.at)
+        today, month = self._days
         spent = self._sum("today", today, db)
         if self._budget.day is not None:
             yield "day", self._budget.day, spent
