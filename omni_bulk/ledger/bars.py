@@ -23,7 +23,7 @@ _DETAILS: Final = {
     NO_WINDOW: "in the time zones that come into question for it the window is never open at once; "
     "--window-tz ZONE decides by one clock",
 }
-_OVERLAP: Final = 10_000  # ms that a claim may take from its time to its commit, in another process
+_OVERLAP: Final = 5_000  # ms that a claim may take from its time to its commit, in another process
 _BATCH: Final = 50_000  # rows taken note of at once
 _LOOK_EVERY: Final = 1_000  # ms between looks at what other processes claim
 _TAKEN: Final = f"({State.CLAIMED:d}, {State.ACCEPTED:d}, {State.UNKNOWN:d})"
