@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from omni_bulk.source import Source, read_recipients
     from omni_bulk.stats import Summary
     from omni_bulk.stream import ResultStream
+    from omni_bulk.tables import read_texts
     from omni_bulk.text import Template, TemplateError
+    from omni_bulk.texts import Texts
 
 __version__ = "0.1.0"
 
@@ -41,6 +43,7 @@ _HOMES = {
     "SettingsError": "errors", "Stopped": "errors", "Recipient": "model", "Result": "model", "Status": "model",
     "Omni": "omni", "Settings": "settings", "Results": "sink", "read_results": "sink", "Source": "source",
     "read_recipients": "source", "Summary": "stats", "Template": "text", "TemplateError": "text",
+    "Texts": "texts", "read_texts": "tables",
 }  # fmt: skip
 
 __all__ = [
@@ -64,8 +67,10 @@ __all__ = [
     "Summary",
     "Template",
     "TemplateError",
+    "Texts",
     "read_recipients",
     "read_results",
+    "read_texts",
 ]
 
 

@@ -54,6 +54,11 @@ async def adopt(ledger: Ledger, campaign: CampaignRow, path: Path, identities: I
     return await _in_batches(ledger, _sent_lines(path, identities), partial(_adopt, campaign.id))
 
 
+def sent_before(path: Path, identities: Identities, how: Composition) -> Iterator[Sent]:
+    """Whom `path` says has a message, for a plan: what `adopt` would mark. Raises InputError as that does."""
+    return _foreign_log(path, identities, how) if first_result(path) is None else _sent_lines(path, identities)
+
+
 def _kind_of_own(ledger: Ledger, campaign: CampaignRow, path: Path) -> str | None:
     """The kind of list that an own results file shows; None when it and the ledger tell two histories.
 

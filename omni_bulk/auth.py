@@ -21,23 +21,28 @@ LIFE_UNKNOWN = 23 * 3600.0  # s: the guide says 24 h; used when `expired` does n
 LIFE_MIN, LIFE_MAX = 60.0, 48 * 3600.0  # s; so the clock alone never asks for two tokens within half a minute
 AHEAD_MAX = 600.0  # s before the end of its life that a token is replaced, or a tenth of the life if that is less
 UNPROVEN_MAX = 3
-REST = 30.0  # s after such a stop in which no further token is asked for
+REST = 30.0  # s in which no further token is asked for after such a stop, or after one that could not be had
 logger = logging.getLogger("omni_bulk")
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A token in use. `refresh_at` is in monotonic seconds."""
+    """A token in use. It is to be replaced from `refresh_at` on and good until `ends_at`, both monotonic seconds."""
 
     generation: int
     authorization: str = field(repr=False)
     refresh_at: float
+    ends_at: float
 
 
-def due(life: float | None) -> float:
-    """Seconds after its issue at which a token of this stated life is replaced."""
-    sound = life if life is not None and LIFE_MIN <= life <= LIFE_MAX else LIFE_UNKNOWN
-    return sound - min(AHEAD_MAX, sound / 10)
+def life_of(stated: float | None) -> float:
+    """Seconds for which a token of this stated life is good."""
+    return stated if stated is not None and LIFE_MIN <= stated <= LIFE_MAX else LIFE_UNKNOWN
+
+
+def due(life: float) -> float:
+    """Seconds after its issue at which a token of this life is to be replaced."""
+    return life - min(AHEAD_MAX, life / 10)
 
 
 class Tokens:
@@ -67,20 +72,29 @@ class Tokens:
         self.fetched = 0
 
     async def get(self) -> Grant:
-        """The token to use now. Waits for a refresh under way. Raises Stopped when no token can be had."""
-        if grant := self.peek():
+        """The token to use now. Raises Stopped when no token can be had.
+
+        One that is due is replaced in the background while it is still good, so that trouble at the token endpoint
+        stops nobody before its end. Only without a good one does this wait.
+        """
+        now, grant = self._clock(), self.peek()
+        if grant is not None and now < grant.refresh_at:
             return grant
-        if self._stopped is not None and self._clock() < self._rests_until:
-            raise self._stopped
-        if self._refresh is None:
+        resting = self._stopped is not None and now < self._rests_until
+        if self._refresh is None and not resting:
             self._refresh = asyncio.create_task(self._renew(), name="omni-bulk-token")
             self._refresh.add_done_callback(self._refreshed)
+        if grant is not None:
+            return grant
+        if self._refresh is None:
+            assert self._stopped is not None  # noqa: S101  or it would not rest
+            raise self._stopped
         return await asyncio.shield(self._refresh)
 
     def peek(self) -> Grant | None:
-        """The token to use now, None when a refresh is due or under way."""
+        """The token to use now, None when there is none that is good."""
         grant = self._grant
-        return grant if grant is not None and self._clock() < grant.refresh_at else None
+        return grant if grant is not None and self._clock() < grant.ends_at else None
 
     def proven(self, generation: int) -> None:
         """An OMNI answer other than A001 and A002 came for a message of this generation."""
@@ -116,8 +130,15 @@ class Tokens:
 
     def _refreshed(self, task: "asyncio.Task[Grant]") -> None:
         self._refresh = None
-        if not task.cancelled() and task.exception() is None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
             self._grant = task.result()
+        elif (
+            isinstance(error, Stopped) and self.peek() is not None
+        ):  # nobody waits for it, and nobody else needs one yet
+            self._stopped, self._rests_until = error, self._clock() + REST
 
     async def _renew(self) -> Grant:
         token = await self._fetch_until_sure()
@@ -125,7 +146,8 @@ class Tokens:
         self._unproven += 1
         self.fetched += 1
         logger.info("token fetched", extra={"event": "token_fetched", "generation": self._generation})
-        return Grant(self._generation, token.authorization, self._clock() + due(token.life))
+        now, life = self._clock(), life_of(token.life)
+        return Grant(self._generation, token.authorization, now + due(life), now + life)
 
     async def _fetch_until_sure(self) -> Token:
         """Tries through 429, 5xx and lost connections with full jitter, for as long as sending has patience."""

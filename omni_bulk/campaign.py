@@ -14,35 +14,39 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from omni_bulk.account import Account
+from omni_bulk.barring import barring
 from omni_bulk.cost import Prices, countries_json, no_price
 from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, SettingsError, Stopped
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book
-from omni_bulk.ledger.bars import Reached, RunBars
 from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
-from omni_bulk.naming import Wanted, is_name, kind_refusal
-from omni_bulk.opening import PLAN_BLOCK, Options, kind_of, open_campaign, reread
+from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
+from omni_bulk.opening import Options, kind_of, open_campaign, reread
+from omni_bulk.planning import going_on, plan
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
-from omni_bulk.run import Limits, Run, composed, count, other_text_refusal
+from omni_bulk.run import Limits, Run, other_text_refusal
 from omni_bulk.sink import Sink, open_results
 from omni_bulk.source import Source
 from omni_bulk.stats import Summary, Tally, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
-from omni_bulk.suppression import Listing, NumberSet
 
 __all__ = ["Campaign", "Options"]
+
+T = TypeVar("T")
 
 
 class Campaign:
     """Made by `Omni.campaign`; an async context manager.
+
+    `approved` says who approved what the next run sends; the ledger keeps it with the run.
 
     `name` is the full name with its period, `id` its UUID (both known once open), `notes` are sentences an operator
     should read, `summary` how it stands (after a run).
@@ -50,13 +54,14 @@ class Campaign:
 
     def __init__(self, account: Account, name: str, composition: Composition, options: Options) -> None:
         if not is_name(name):
-            raise SettingsError("the campaign's name must be 1 to 120 characters without / \\ or control characters")
+            raise SettingsError(BAD_NAME)
         self.base = name
         self.name = name
         self.id = ""
         self.notes: list[str] = []
         self.summary: Summary | None = None
         self.run_now: Run | None = None
+        self.approved: str | None = None
         self._account = account
         self._composition = composition
         self._options = options
@@ -102,41 +107,18 @@ class Campaign:
                 "they are not posted again"
             )
         self._row = reread(self._account, opened.row)
-        await self._bar(self._row)
+        known = barring(
+            self._account.ledger.bars, self._row, self._account.ledger, self._options, self._composition,
+            self._account.world,
+        )  # fmt: skip
+        await self._in_thread(partial(self._closing.enter_context, known), self.notes.extend)
         self._completed = iso(self._row.completed_at)
 
-    async def _bar(self, row: CampaignRow) -> None:
-        """Who gets nothing in this campaign, beside whom the ledger's own list has."""
-        options, world, bars = self._options, self._account.world, self._account.ledger.bars
-        if options.suppress is None and options.once_per is None and options.hours is None:
-            return
-        listed = reached = None
-        if options.suppress is not None:
-            listed = self._closing.enter_context(contextlib.closing(NumberSet()))
-            how = self._composition
-            listing = Listing(options.suppress, region=how.region, numbers=how.numbers)
-            await self._in_thread(partial(listed.add, iter(listing)))
-            self.notes += [listing.note] if listing.note else []
-        if options.once_per is not None:
-            reached = Reached(self._account.id, round(options.once_per * 1000), bars.numbers, world.now)
-            self._closing.callback(reached.close)
-            await self._in_thread(partial(self._look, reached, row))
-        bars.bind(row.id, RunBars(listed, reached, options.hours, world.epoch))
-        self._closing.callback(bars.bind, row.id, None)
-
-    def _look(self, reached: Reached, row: CampaignRow) -> None:
-        """Reads whom the account reached, and says from when on the ledger knows it."""
-        with self._account.ledger.reading() as db:
-            reached.look(db)
-            since = book.known_since(db, row.account)
-        if since is not None and since > reached.since:
-            self.notes.append(f"this ledger knows since {iso(since)} whom it reached; --once-per looks no further back")
-
-    async def _in_thread(self, work: Callable[[], object]) -> None:
+    async def _in_thread(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
         """Whole, whoever is cancelled meanwhile: what it works with is closed after it."""
         working = asyncio.ensure_future(asyncio.to_thread(work))
         await waited([working])
-        working.result()
+        then(working.result())
 
     @property
     def _open_row(self) -> CampaignRow:
@@ -148,6 +130,11 @@ class Campaign:
     def completed(self) -> str | None:
         """Since when everybody on the list is settled, as it was when the campaign was opened; None if it was not."""
         return self._completed
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run of the campaign has begun to send, now or ever."""
+        return self._open_row.kind is not None
 
     @property
     def _out(self) -> Path:
@@ -185,6 +172,10 @@ class Campaign:
             raise
         return opening.result()
 
+    def explain(self, warning: str, country: str) -> str:
+        """What a warning of a message to this country says to people."""
+        return self._composition.explain(warning, country)
+
     # ── planning ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def plan(self, source: Source, off: Callable[[], bool] = lambda: False) -> Tally:
@@ -192,32 +183,16 @@ class Campaign:
 
         `off` is asked between blocks whether to give up. Raises `Refused` for a list that `send` would refuse.
         """
-        tally = Tally(prices=self._account.prices)
-        row = self._going_on(self._open_row)
-        with self._account.ledger.reading() as db:
-            admitter = Admitter(
-                row, Identities(self._account.ledger.key, row.uuid), run=-1, dry=True,
-                adopting=book.adopting(db, row.id), bars=self._account.ledger.bars,
+        row = going_on(self._open_row, self._wanted)
+        account = self._account
+        with account.ledger.reading() as db:
+            tally = plan(
+                db, row, account.ledger.key, self._composition, source, off, bars=account.ledger.bars,
+                prices=account.prices,
             )  # fmt: skip
-            tx = Transaction(db)
-            for rows in source.blocks(PLAN_BLOCK):
-                if off():
-                    break
-                for admitted in admitter.admit(tx, composed(rows, self._composition, admitter.identities)):
-                    count(tally, admitted)
-        tally.whole = True
         if refused := other_text_refusal(tally, self.name):
             raise refused
         return tally
-
-    def _going_on(self, row: CampaignRow) -> CampaignRow:
-        """The campaign as this run fixes it: texts changed on purpose begin a new version.
-
-        What was sent from an older version is not held against a row that has another text by now.
-        """
-        wanted = self._wanted
-        version = row.template_version + (row.kind is not None and wanted.changed_text)
-        return replace(row, template=wanted.template, template_from=wanted.from_, template_version=version)
 
     def spent(self) -> Decimal:
         """What the campaign spent so far, by the price list: accepted, unknown and in doubt. Blocks for some ms.
@@ -316,11 +291,11 @@ class Campaign:
         row = reread(account, row)
         if self._sink is None:
             await self._open_sink(row)
-        completed, row = row.completed_at is not None, self._going_on(row)
+        completed, row = row.completed_at is not None, going_on(row, self._wanted)
         run_id = await ledger.write(
             partial(
                 _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
-                options=json.dumps({"rate": account.rate, "workers": account.workers}),
+                options=json.dumps({"rate": account.rate, "workers": account.workers, "approved": self.approved}),
                 input_digest=await self._digest(recipients),
             )
         )  # fmt: skip

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import replace
-from itertools import islice
+from time import monotonic
 from types import GeneratorType
 
 from omni_bulk.model import Recipient
@@ -12,6 +12,7 @@ from omni_bulk.records import Shapes
 
 BLOCK_FIRST = 50  # rows: the first message leaves before the list is read far
 BLOCK = 200  # rows: about 5 ms of the ledger's writer, so that claims never wait long behind them
+HASTE = 0.02  # s; a row that took longer is handed over at once, with what came before it
 Row = Recipient | Mapping[str, object]
 Blocks = AsyncGenerator[tuple[list[Recipient], bool]]
 Recipients = Iterable[Row] | AsyncIterable[Row]
@@ -20,30 +21,44 @@ Recipients = Iterable[Row] | AsyncIterable[Row]
 async def blocks(recipients: Recipients) -> Blocks:
     """Yields (rows, last): the last block says so, so that a decision on the whole list can be made before it is sent.
 
-    A block of an async iterable is whatever has come since the one before: an item never waits for company. A generator
-    is closed when its list is left early. Raises what the caller's iterable raises, TypeError for what is no row.
+    A block of an async iterable is whatever has come since the one before: an item never waits for company. A list is
+    read one block ahead, as long as that is quick: the rows of a slow one are handed over as they come. A generator is
+    closed when its list is left early. Raises what the caller's iterable raises, TypeError for what is no row.
     """
     made = _Numbered()
     if isinstance(recipients, AsyncIterable):
         async with aclosing(_gathered(recipients)) as gathered:
-            async for rows in gathered:
-                yield [made.recipient(row) for row in rows], False
+            async for block in gathered:
+                yield [made.recipient(row) for row in block], False
         yield [], True
         return
     rest = iter(recipients)
-    size = BLOCK_FIRST
+    reading = _reading(rest, BLOCK_FIRST, made)
     try:
-        ahead = await asyncio.to_thread(_take, rest, size, made)
-        while ahead:
-            now, size = ahead, BLOCK
-            ahead = await asyncio.to_thread(_take, rest, size, made)
-            yield now, not ahead
-        if size == BLOCK_FIRST:
+        rows, last = await reading, False
+        while rows:
+            reading = _reading(rest, BLOCK, made)
+            await asyncio.wait({reading}, timeout=HASTE)
+            last = reading.done() and not reading.exception() and not reading.result()
+            yield rows, last
+            rows = await reading
+        if not last:
             yield [], True
     finally:
+        reading.add_done_callback(_heard)
         if isinstance(rest, GeneratorType):
             with suppress(ValueError):  # a thread is still in it: it goes when that one lets go
                 rest.close()
+
+
+def _reading(rest: Iterator[Row], size: int, made: "_Numbered") -> "asyncio.Future[list[Recipient]]":
+    return asyncio.ensure_future(asyncio.to_thread(_take, rest, size, made))
+
+
+def _heard(reading: "asyncio.Future[list[Recipient]]") -> None:
+    """Its error is told already, or of no interest to who has left."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 class _Numbered:
@@ -63,7 +78,15 @@ class _Numbered:
 
 
 def _take(rest: Iterator[Row], size: int, made: _Numbered) -> list[Recipient]:
-    return [made.recipient(row) for row in islice(rest, size)]
+    rows: list[Recipient] = []
+    asked = monotonic()
+    for row in rest:
+        came = monotonic()
+        rows.append(made.recipient(row))
+        if len(rows) == size or came - asked > HASTE:
+            break
+        asked = came
+    return rows
 
 
 async def _gathered(recipients: AsyncIterable[Row]) -> AsyncGenerator[list[Row]]:

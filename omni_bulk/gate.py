@@ -135,6 +135,11 @@ class Gate:
             self._pause(now, pause)
         return _stopped(signal, verdict)
 
+    def hold(self, cause: str, seconds: float) -> None:
+        """Lets nothing through for so long, then one message at a time until the API answers one of them."""
+        self._breaker.hold(cause)
+        self._pause(self._clock(), seconds)
+
     def _pause(self, now: float, seconds: float) -> None:
         self._paused_until = max(self._paused_until or 0.0, now + seconds)
         logger.warning("paused", extra={"event": "paused", "seconds": seconds, "cause": self.waits_for})

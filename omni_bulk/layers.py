@@ -19,10 +19,10 @@ SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
 
 CREDENTIALS = ("client_id", "client_password")
 FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file")
-_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "budget")
+_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "require_plan", "budget")
 _SECRETS = ("client_password", "proxy")
 _SECRET_FILES = tuple(f"{name}_file" for name in CREDENTIALS)
-_PATHS = ("ledger", "ca_file", "prices", "suppress", *_SECRET_FILES)
+_PATHS = ("ledger", "ca_file", "rules", "prices", "suppress", *_SECRET_FILES)
 _MODE_BITS = os.name == "posix"
 _OTHERS = 0o077  # the mode bits of everyone but the owner
 
@@ -47,6 +47,15 @@ class Given(TypedDict, total=False):
     countries: str | Iterable[str] | None
     tz: str | None
     text_max: int | None
+    only_mobile: bool | None
+    rules: str | Path | None
+    purpose: str | None
+    allow: str | Iterable[str] | None
+    strict: bool | None
+    signature: str | None
+    gsm7: bool | None
+    normalize: str | None
+    require_plan: bool | None
     prices: str | Path | None
     suppress: str | Path | None
     window: str | None

@@ -40,15 +40,18 @@ class Lines:
         self._given_back.extendleft(reversed(lines))
 
 
-def csv_rows(lines: Lines, delimiter: str) -> Iterator[Row]:
-    """Rows that are not blank, the header first. (The csv module swallows the rest of a file after an unclosed quote,
+def csv_rows(lines: Lines, delimiter: str, *, as_lines: bool = False) -> Iterator[Row]:
+    """Rows that are not blank, the header first. With `as_lines` a row that is no row comes as one cell, its line.
+
+    (The csv module swallows the rest of a file after an unclosed quote,
     and its bound on a field belongs to the whole interpreter.)
     """
     width: int | None = None
     for line in iter(lines.take, ""):
         number, problem, size = lines.number, None, len(line)
         if size >= ROW_MAX:
-            yield number, line[:FIELD_MAX].split(delimiter)[:-1], "field_too_long"  # the last of them is cut
+            cells = [line] if as_lines else line[:FIELD_MAX].split(delimiter)[:-1]  # the last of them is cut
+            yield number, cells, "field_too_long"
             continue
         if '"' in line:
             cells, problem, size = _quoted_row(lines, line, delimiter, width)
@@ -58,6 +61,8 @@ def csv_rows(lines: Lines, delimiter: str) -> Iterator[Row]:
             if not any(map(str.strip, cells)):
                 continue
             problem = unfit(cells, size)
+        elif as_lines:
+            cells = [line.rstrip("\r\n")]
         yield number, cells, problem
         width = width or len(cells)
 

@@ -7,6 +7,7 @@ nothing by itself, and nothing here trusts one: only a lock that cannot be taken
 ``<ledger>.locks/owner-<uuid>.lock`` is held by a process that claims single messages under that owner's id.
 """
 
+import errno
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from omni_bulk.errors import Refused, SettingsError
 
@@ -257,21 +258,19 @@ def refuse_network_filesystem(path: Path) -> None:
 
 def _try_lock(path: Path) -> BaseFileLock | None:
     """One try, without waiting. None when somebody holds it, in whichever process."""
-    if path.is_symlink():  # filelock before 3.20.1 would follow it, and empty what it finds
+    if path.is_symlink():
         raise SettingsError(f"The lock {path} cannot be used: it is a link. Remove it.")
     # Not a singleton and not thread-local: each object is a rival of every other, also within this process.
-    lock: BaseFileLock = FileLock(path, mode=_FILE_MODE, thread_local=False, is_singleton=False)
+    # A soft lock, its way out where the filesystem has none, would outlive a crash.
+    lock: BaseFileLock = FileLock(path, mode=_FILE_MODE, thread_local=False, is_singleton=False, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
         return None
-    except NotImplementedError as error:  # what older filelocks say of a filesystem without locks
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENOSYS:
+            raise SettingsError(_unusable(path, error)) from error
         raise SettingsError(_NO_LOCKS.format(path)) from error
-    except OSError as error:
-        raise SettingsError(_unusable(path, error)) from error
-    if isinstance(lock, SoftFileLock):  # what newer ones use there instead: it would outlive a crash
-        lock.release()
-        raise SettingsError(_NO_LOCKS.format(path))
     return lock
 
 

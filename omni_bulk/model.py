@@ -46,7 +46,11 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one phone gets. `to` is E.164 with the plus, `country` its ISO 3166 code, `segments` the billed parts."""
+    """What one phone gets. `to` is E.164 with the plus, `country` its ISO 3166 code, `segments` the billed parts.
+
+    `warnings` are slugs: of country rules, or of `rules.WARNINGS`. `replaced` are the characters that gave way to others
+    of GSM-7, each once.
+    """
 
     to: str = field(repr=False)
     from_: str = field(repr=False)
@@ -57,6 +61,7 @@ class Message:
     row: int = 0
     ref: str | None = None
     warnings: tuple[str, ...] = ()
+    replaced: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

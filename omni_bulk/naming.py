@@ -16,6 +16,8 @@ Period = Literal["day", "week", "month"]
 STALE_AFTER = 12 * 3600 * 1000  # ms after completion from which a changed file is likely another list
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]{1,120}\Z")  # half a surrogate pair is a byte that was no UTF-8
 
+BAD_NAME = "the campaign's name must be 1 to 120 characters without / \\ or control characters"
+
 
 def is_name(name: str) -> bool:
     """Whether a campaign may be called so: it becomes part of a file name."""

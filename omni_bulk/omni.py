@@ -24,7 +24,9 @@ from omni_bulk.settings import Settings
 from omni_bulk.singles import Singles
 from omni_bulk.source import Source
 from omni_bulk.stream import waited
+from omni_bulk.tables import country_rules, replacements
 from omni_bulk.text import Template
+from omni_bulk.texts import Texts
 from omni_bulk.windows import Hours
 
 _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
@@ -98,7 +100,7 @@ class Omni:
             budget=budget,
         )
         self._account = await self._stack.enter_async_context(account)
-        self._singles = Singles(account, _composition(settings))
+        self._singles = Singles(account, composition_of(settings))
         self._drained = False
 
     async def __aexit__(
@@ -143,7 +145,7 @@ class Omni:
     def campaign(
         self,
         name: str,
-        template: Template | None = None,
+        template: Template | Texts | None = None,
         *,
         per: Period | None = None,
         as_of: datetime | None = None,
@@ -164,7 +166,7 @@ class Omni:
         """A campaign by name: ``async with omni.campaign("october", template) as campaign``.
 
         Everybody gets at most one message of a campaign, however often it is run. `template` may be None when every
-        recipient brings its own text. `per` appends the period of `as_of` to the name. Results go to `out`, by default
+        recipient brings its own text, or `Texts` for one text a language or country. `per` appends the period of `as_of` to the name. Results go to `out`, by default
         ``<name>.results.jsonl``. `already` adopts a results file or another tool's log; `changed_text` and
         `same_account` lift the refusals of those names; `lock_wait` waits that many seconds for another run to end. With
         `per` give the list as `recipients` too: an unfinished campaign of the period before is resumed when the list is
@@ -190,15 +192,7 @@ class Omni:
             once_per=once_per or self.settings.once_per_seconds,
             hours=hours or self.settings.hours,
         )
-        composition = _composition(self.settings)
-        composition = replace(
-            composition,
-            template=template,
-            from_=(None if template is None else template.from_) or composition.from_,
-            region=region or composition.region,
-            numbers=numbers or composition.numbers,
-            countries=countries or composition.countries,
-        )
+        composition = composition_of(self.settings, template, region=region, numbers=numbers, countries=countries)
         campaign = Campaign(self.account, name, composition, chosen)
         self._campaigns.add(campaign)
         return campaign
@@ -217,6 +211,22 @@ class Omni:
         await asyncio.gather(*waiting)
 
 
+def composition_of(
+    settings: Settings, template: Template | Texts | None = None, *, region: str | None = None,
+    numbers: Literal["international", "national"] | None = None, countries: frozenset[str] | None = None,
+) -> Composition:  # fmt: skip
+    """How messages of a campaign are composed: the settings, and what goes before them."""
+    composition = _composition(settings)
+    return replace(
+        composition,
+        template=template,
+        from_=(None if template is None else template.from_) or composition.from_,
+        region=region or composition.region,
+        numbers=numbers or composition.numbers,
+        countries=countries or composition.countries,
+    )
+
+
 def _composition(settings: Settings) -> Composition:
     return Composition(
         from_=settings.from_,
@@ -224,4 +234,12 @@ def _composition(settings: Settings) -> Composition:
         numbers=settings.numbers,
         countries=None if settings.countries is None else frozenset(settings.countries),
         text_max=settings.text_max,
+        only_mobile=settings.only_mobile,
+        rules=country_rules(settings.rules),
+        purpose=settings.purpose,
+        allow=frozenset(settings.allow),
+        strict=settings.strict,
+        signature=settings.signature,
+        gsm7=replacements() if settings.gsm7 else None,
+        normalize=settings.normalize,
     )

@@ -195,6 +195,11 @@ class Breaker:
         """The name of the streak that holds the gate shut, None while it is open."""
         return self._name if self._probes else None
 
+    def hold(self, name: str) -> None:
+        """Probe from now on, for a cause that is no streak: a pause that the caller begins itself."""
+        if not self._probes:
+            self._name, self._count, self._probes = name, 0, 1
+
     def observe(self, verdict: Verdict, now: float, *, probe: bool = False) -> Signal:
         """`now` is monotonic seconds; `probe` marks the verdict of the one message let through while paused."""
         if self._is_out_of_patience(verdict, now):

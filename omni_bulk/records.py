@@ -17,14 +17,31 @@ from omni_bulk.model import Recipient
 
 Role = Literal["to", "from", "text", "ref"]
 
+# What shops and address books put in front of 휴대폰 and its like, the recipient of goods first.
+_WHOSE: Final = ["수취인", "수령인", "받는분", "고객", "회원", "주문자", "구매자", "신청자", "담당자"]
+_PHONES: Final = [
+    "휴대폰번호",
+    "휴대전화번호",
+    "핸드폰번호",
+    "휴대폰",
+    "휴대전화",
+    "핸드폰",
+    "전화번호",
+    "연락처",
+    "연락처1",
+    "전화",
+]
+
 # By falling certainty: where two columns could play a role, the one named earlier here does.
 _ALIASES: Final[Mapping[Role, str]] = {
-    "to": """to tonumber msisdn phonenumber phone phoneno mobilenumber mobile mobileno mobilephone mobilephonenumber
+    "to": f"""to tonumber msisdn phonenumber phone phoneno mobilenumber mobile mobileno mobilephone mobilephonenumber
         cellphonenumber cellphone cellnumber cell handphone hp recipientnumber recipientphone recipientphonenumber
         receivernumber receiverphone destinationnumber destination telephonenumber telephone telno tel number
         contactnumber contactno recipient receiver contact
         수신번호 수신자번호 수신전화번호 수신자전화번호 수신인번호 받는번호 받는사람번호 받는사람전화번호 휴대폰번호 휴대전화번호 핸드폰번호
-        휴대폰 휴대전화 핸드폰 모바일 전화번호 전화 연락처 수신자 수신인 받는사람""",
+        휴대폰번호필수 휴대전화번호필수 핸드폰번호필수 휴대폰 휴대전화 핸드폰 휴대폰필수 휴대폰1 휴대전화1 이동전화번호 이동전화 모바일번호
+        모바일 폰번호 국제전화번호 해외전화번호 전화번호 전화번호필수 전화번호1 전화 연락처 연락처필수 연락처1 연락번호 phone1 mobile1
+        {" ".join(whose + phone for whose in _WHOSE for phone in _PHONES)} 수신자 수신인 받는사람 받는분""",
     "from": """from fromnumber originator originatingnumber senderid sendernumber sender callback callbacknumber
         발신번호 발신자번호 발신전화번호 회신번호 보내는번호 보내는사람번호 발신자""",
     "text": """text message messagetext messagebody smstext sms msg content contents body
@@ -178,7 +195,7 @@ class Shapes:
 
     def recipient(self, row: Mapping[str, object], number: int = 0, problem: str | None = None) -> Recipient:
         """One mapping as the recipient of row `number`. Numbers and truth values read as JSON writes them, None is empty."""
-        cells = [_cell(value) for value in row.values()]
+        cells = [cell_of(value) for value in row.values()]
         if None in cells:
             problem = problem or "bad_value"
         return self.columns(tuple(row)).recipient([cell or "" for cell in cells], number, problem)
@@ -224,7 +241,7 @@ class Cells:
             at = end + 1
 
 
-def _cell(value: object) -> str | None:
+def cell_of(value: object) -> str | None:
     """The value as a cell would hold it; None for what no cell can hold."""
     if isinstance(value, str):
         return value

@@ -56,10 +56,14 @@ def count(tally: Tally, admitted: Admitted) -> None:
     made = admitted.entry.item
     if admitted.do is Admit.SEND and isinstance(made, Message):
         tally.message(made.country, made.segments, made.to)
+        tally.noted(made)
     elif admitted.status is not None:
         detail = made.detail if isinstance(made, Problem) else ""
         again = admitted.do is Admit.REPLAY
-        tally.judged(admitted.status, admitted.reason, again=again, row=made.row, detail=detail)
+        number = made.to or (made.identity if isinstance(made, Problem) else "")
+        if number == f"row {made.row}":  # what stands for a blank cell
+            number = ""
+        tally.judged(admitted.status, admitted.reason, again=again, row=made.row, detail=detail, number=number)
 
 
 def other_text_refusal(tally: Tally, name: str) -> Refused | None:

@@ -63,12 +63,25 @@ _MUST_BE: Mapping[str, str] = {
     "window_tz": f"must be `recipient`, or a time zone such as {TZ_DEFAULT}",
     "once_per": "must be a duration such as 12h or 7d",
     "budget": 'must be a table with `day`, `month` or both, each a plain amount such as 50000 or "99.5"',
+    "require_plan": "must be true or false",
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
+    "only_mobile": "must be true or false",
+    "rules": "must be the path of a file",
+    "purpose": "must be `marketing` or `notice`",
+    "allow": "must be names of rules such as CN.signature",
+    "strict": "must be true or false",
+    "signature": "must be text in quotes and not empty",
+    "gsm7": "must be true or false",
+    "normalize": "must be `NFC` or `NFKC`",
 }
+_SWITCHES = frozenset({"only_mobile", "strict", "gsm7", "require_plan"})
 _QUOTED = frozenset(
-    {"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max", "window", "window_tz",
-     "once_per"}
-)  # fmt: skip
+    {
+        *("rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"),
+        *("purpose", "normalize", "window", "window_tz", "once_per"),
+        *_SWITCHES,
+    }
+)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -101,8 +114,11 @@ class Settings(BaseSettings):
     flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
     authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
     interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
-    when it is told nothing else. So are `prices` and `suppress` (files), `window`, `window_tz` and `once_per`. `budget`
-    binds whatever the account sends; see `account_budget`. `config` is the TOML that was read, None when there was none.
+    when it is told nothing else, and so are `only_mobile`, `rules` (a file of country rules over the package's),
+    `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`; `prices` and `suppress`
+    (files), `window`, `window_tz` and `once_per`. `budget` binds whatever the account sends: see `account_budget`.
+    `require_plan`: the command line sends nothing without an approved plan. `config` is the TOML that was read, None
+    when there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -130,6 +146,15 @@ class Settings(BaseSettings):
     window_tz: str = RECIPIENT
     once_per: str | None = None
     budget: dict[str, Any] | None = None
+    only_mobile: bool = False
+    rules: Path | None = None
+    purpose: Literal["marketing", "notice"] | None = None
+    allow: tuple[str, ...] = ()
+    strict: bool = False
+    signature: str | None = None
+    gsm7: bool = False
+    normalize: Literal["NFC", "NFKC"] | None = None
+    require_plan: bool = Field(False, strict=True)
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})
@@ -218,11 +243,11 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _usable(cls, value: Any) -> Any:
+    def _usable(cls, value: Any, field: ValidationInfo) -> Any:
         if isinstance(value, Faulty):
             raise _SentenceError(*value.sentences)
         text = _plain(value)
-        if isinstance(text, bool) or (isinstance(text, str) and not text.strip()):
+        if isinstance(text, bool) != (field.field_name in _SWITCHES) or (isinstance(text, str) and not text.strip()):
             raise ValueError  # True would pass for 1, and nothing here may be blank
         return value
 
@@ -307,7 +332,7 @@ class Settings(BaseSettings):
             ) from error
         return value
 
-    @field_validator("countries", mode="before")
+    @field_validator("countries", "allow", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omni_bulk.account import Account
 from omni_bulk.errors import RefConflict, SettingsError, Stopped
+from omni_bulk.guards import RateGuard
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitted, Admitter, Single, Transaction, book
 from omni_bulk.lock import is_alive, owner_path
@@ -24,6 +25,7 @@ from omni_bulk.worker import Job
 
 SINGLES = ""  # the campaign of single sends: no list has an empty name
 WAIT_FIRST, WAIT_MAX = 0.05, 0.5  # s between looks at a ref that another process is sending
+GUARD_PAUSE = 10.0  # s without sending when too much goes wrong: a service goes on, where a campaign would stop
 POLL = 0.01  # s between looks at what is late or to be drained: only until its POST has an answer
 logger = logging.getLogger("omni_bulk")
 
@@ -50,6 +52,7 @@ class Singles:
     def __init__(self, account: Account, composition: Composition) -> None:
         self._account = account
         self._composition = composition
+        self._guard = RateGuard()
         self._opening: asyncio.Task[CampaignRow] | None = None
         self._under_way: dict[str, _UnderWay] = {}
         self._over = False
@@ -122,9 +125,21 @@ class Singles:
         one = self._under_way[ref]
         job = one.job = Job(admitted.id, message, book.result_of(admitted.entry, row), row)
         if deadline is None:
-            return await account.worker.deliver(job)
-        one.sending = asyncio.create_task(account.worker.deliver(job), name="omni-bulk-expiring")
-        return await self._deliver_by(deadline, job, one.sending)
+            result = await account.worker.deliver(job)
+        else:
+            one.sending = asyncio.create_task(account.worker.deliver(job), name="omni-bulk-expiring")
+            result = await self._deliver_by(deadline, job, one.sending)
+        self._judge(result)
+        return result
+
+    def _judge(self, result: Result) -> None:
+        """Too much goes wrong: everybody waits a while, then one message at a time, and somebody should look."""
+        stopped = self._guard.observe(result.status, self._account.world.clock())
+        if stopped is not None:
+            self._guard.fresh()
+            self._account.gate.hold(stopped.reason, GUARD_PAUSE)
+            extra = {"event": "guard", "reason": stopped.reason, "seconds": GUARD_PAUSE}
+            logger.error("single sends pause for %g s: %s", GUARD_PAUSE, stopped, extra=extra)
 
     async def _deliver_by(self, deadline: float, job: Job, sending: "asyncio.Task[Result]") -> Result:
         """Until the deadline the message may be posted; what waits or sleeps then is dropped, what is out is awaited."""

@@ -167,6 +167,19 @@ def open_results(
         return results
 
 
+def check_results(path: Path, *, campaign_id: str, campaign: str, last_seq: int) -> None:
+    """Raises what `open_results` would, as far as reading shows it: nothing is repaired, nothing made."""
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            _check(path, file, inspect(file), campaign_id=campaign_id, campaign=campaign, last_seq=last_seq)
+    except OSError as error:
+        raise OutputError(
+            f"the results file {path} cannot be read ({error.strerror}); give another with --out"
+        ) from None
+
+
 def _is_projection(file: IO[bytes], found: Found, missing: Lines) -> bool:
     """Whether the complete lines are the ledger's first ones, byte for byte."""
     file.seek(0)

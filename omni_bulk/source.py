@@ -13,20 +13,21 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from omni_bulk.encoding import encoding_of
 from omni_bulk.errors import InputError
 from omni_bulk.files import is_packed, opened, sentences
+from omni_bulk.guarded import reason_column, unguarded
 from omni_bulk.lines import ROW_MAX, Lines, csv_rows, json_object
 from omni_bulk.model import Recipient
-from omni_bulk.records import FIELD_MAX, ROW_PROBLEMS, Columns, Row, Shapes, listed
+from omni_bulk.records import FIELD_MAX, ROW_PROBLEMS, Columns, Row, Shapes, cell_of, listed
 
 if TYPE_CHECKING:
     from omni_bulk.workbook import Workbook
@@ -163,6 +164,49 @@ class Source:
         with self._rows() as rows:
             yield from rows
 
+    def picked(self, lines: Iterable[int]) -> Iterator[Row]:
+        """The header, and the rows that begin at these lines (ascending), as they stand in the list.
+
+        A row that is no row, such as a CSV's with broken quotes, comes as one cell: its line. The header of JSONL are
+        the names that the picked objects have.
+        """
+        wanted = iter(lines)
+        if self._format == "jsonl":
+            yield from self._picked_objects(list(wanted))
+            return
+        with self._rows(as_written=True) as rows:
+            yield next(rows)
+            line = next(wanted, None)
+            for row in rows:
+                if row[0] == line:
+                    yield row
+                    line = next(wanted, None)
+
+    def _picked_objects(self, lines: Sequence[int]) -> Iterator[Row]:
+        names = dict.fromkeys(self.columns.names)
+        for _, _, cells in self._objects(lines):
+            names.update(dict.fromkeys(cells or ()))
+        yield 1, list(names), None
+        for number, line, cells in self._objects(lines):
+            if cells is None:
+                yield number, [line.rstrip("\r\n")], "bad_json"
+            else:
+                yield number, [cells.get(name, "") for name in names], None
+
+    def _objects(self, lines: Sequence[int]) -> Iterator[tuple[int, str, dict[str, str] | None]]:
+        """Line, its text, and the cells of the object in it, None where it is none or has a value that is no cell."""
+        wanted = iter(lines)
+        number = next(wanted, None)
+        with self._lines() as text:
+            for line in iter(text.take, ""):
+                if text.number != number:
+                    continue
+                row = None if len(line) >= ROW_MAX else json_object(line)
+                cells = {} if row is None else {name: cell_of(value) for name, value in row.items()}
+                whole = {name: cell for name, cell in cells.items() if cell is not None}
+                yield number, line, whole if row is not None and len(whole) == len(cells) else None
+                number = next(wanted, None)
+
     def digest(self) -> bytes:
         """SHA-256 of the bytes of the file: whether a list is the one of last time."""
         with sentences(self.path), self._file.open("rb") as stream:
@@ -221,17 +265,19 @@ class Source:
             yield Lines(text)
 
     @contextmanager
-    def _rows(self) -> Iterator[Iterator[Row]]:
-        """The rows of a table, the header first."""
+    def _rows(self, *, as_written: bool = False) -> Iterator[Iterator[Row]]:
+        """The rows of a table, the header first; those of a rejects file as they were before they were guarded."""
         if self._format == "xlsx":
-            yield self._workbook.rows()
+            yield _unguarded(self._workbook.rows())
         else:
             with self._lines() as lines:
-                yield csv_rows(lines, self._delimiter)
+                yield _unguarded(csv_rows(lines, self.delimiter, as_lines=as_written))
 
     @cached_property
-    def _delimiter(self) -> str:
-        """As given, or the only one that the header has outside quotes; comma, if it has several or none."""
+    def delimiter(self) -> str:
+        """Of a table in text: as given, or the only one that the header has outside quotes; comma, if it has several or none."""
+        if self._format != "csv":
+            return ","
         if self._given_delimiter is not None:
             return DELIMITERS[self._given_delimiter]
         if self._ending == ".tsv":
@@ -274,6 +320,19 @@ class Source:
             place = len(first.names)
             return replace(first, names=(*first.names, ref), ref=place, fields={**first.fields, ref: place})
         return first
+
+
+def _unguarded(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows of a list; of one that is a rejects file, without the apostrophes that were put in front."""
+    first = next(rows, None)
+    if first is None:
+        return
+    if reason_column(first[1]) is None:
+        yield first
+        yield from rows
+        return
+    for number, cells, problem in chain([first], rows):
+        yield number, list(map(unguarded, cells)), problem
 
 
 def _json_recipients(lines: Lines, shapes: Shapes) -> Iterator[Recipient]:

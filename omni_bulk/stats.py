@@ -1,24 +1,128 @@
 """Counting: what a run did, and how the recipients of its list stand. Pure; fed with results, read by everyone."""
 
+import re
+import unicodedata
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from omni_bulk.cost import Prices
-from omni_bulk.model import Result, Status
+from omni_bulk.masking import masked, masked_cell
+from omni_bulk.model import Message, Problem, Result, Status
 from omni_bulk.policy import OTHER_TEXT
+from omni_bulk.text import Replacements, segment
 
-EXAMPLES_MAX = 3  # rows kept for each reason
+EXAMPLES_MAX = 3  # rows kept for each cause
+CAUSES_MAX = 200  # causes kept apart; beyond them rows count under their reason alone
+PREVIEW_MAX = 3  # messages shown in a plan as they will be sent
+_E164 = re.compile(r"\+[0-9]+").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message as it will be sent, for a plan: so that a wrong encoding or a shifted column is seen."""
+
+    row: int
+    number: str
+    country: str
+    text: str = field(repr=False)
+
+
+class InvalidRows:
+    """The rows that are `invalid`, in the order of the list, and why: 16 bytes each, however many they are."""
+
+    def __init__(self) -> None:
+        self.rows = array("q")
+        self._why = array("q")
+        self._reasons: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, row: int, reason: str, detail: str) -> None:
+        """One row: its line in the list, a slug, and the clause that was found."""
+        self.rows.append(row)
+        self._why.append(self._reasons.setdefault((reason, detail), len(self._reasons)))
+
+    def reasons(self) -> Iterator[tuple[str, str]]:
+        """Reason and detail of each of `rows`."""
+        known = list(self._reasons)
+        return (known[why] for why in self._why)
 
 
 @dataclass(slots=True)
-class Examples:
-    """The first rows that were not sent for one reason, and a clause for people."""
+class Cause:
+    """Rows that were not sent for one reason, told apart by its clause: so that a plan says which flag helps how many."""
 
     status: Status
+    reason: str
     detail: str
+    count: int = 0
     rows: list[int] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)  # masked
+
+
+@dataclass(slots=True)
+class Warned:
+    """Messages that are sent with a warning: how many to each country, and the first rows."""
+
+    countries: Counter[str] = field(default_factory=Counter)
+    rows: list[int] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return self.countries.total()
+
+
+class _Strange(dict[str, str]):
+    """What a character that GSM-7 lacks counts as: its script (``Hangul``) if it is a letter, itself if it is a sign."""
+
+    def __missing__(self, char: str) -> str:
+        word = unicodedata.name(char, "").split(" ")[0]
+        letter = unicodedata.category(char)[0] in "LM" and word.isalpha() and word != "COMBINING"
+        name = self[char] = {"CJK": "Han"}.get(word, word.title()) if letter else char
+        return name
+
+
+@dataclass(slots=True)
+class TextCount:
+    """What texts cost because of characters that GSM-7 lacks. Counts messages that are or will be sent by this run.
+
+    `ucs2` are messages in UCS-2 and `segments` their parts; `curable` are those of them that `table` could bring into
+    GSM-7, `segments_now` and `segments_then` what the curable cost as they are and as they would be. The counters say in
+    how many messages something is: `of_curable` a character that forces UCS-2, `of_others` a script or sign that does
+    and cannot be replaced, `replaced` a character that `--gsm7` replaced.
+    """
+
+    table: Replacements
+    ucs2: int = 0
+    segments: int = 0
+    curable: int = 0
+    segments_now: int = 0
+    segments_then: int = 0
+    of_curable: Counter[str] = field(default_factory=Counter)
+    of_others: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
+    _names: _Strange = field(default_factory=_Strange, repr=False)
+
+    def add(self, message: Message) -> None:
+        """Counts a message that is ready."""
+        if message.replaced:
+            self.replaced.update(message.replaced)
+        if message.encoding != "UCS-2":
+            return
+        self.ucs2 += 1
+        self.segments += message.segments
+        plain = self.table.plain(message.text)
+        if plain is None:
+            self.of_others.update({self._names[char] for char in self.table.incurable(message.text)})
+            return
+        self.curable += 1
+        self.of_curable.update(plain[1])
+        self.segments_now += message.segments
+        self.segments_then += segment(plain[0]).segments
 
 
 @dataclass(slots=True)
@@ -46,9 +150,13 @@ class Tally:
     sent: Counter[str] = field(default_factory=Counter)
     sent_segments: Counter[str] = field(default_factory=Counter)
     sent_costs: dict[str, Decimal] = field(default_factory=dict)
-    examples: dict[str, Examples] = field(default_factory=dict)
+    previews: list[Preview] = field(default_factory=list)
+    invalid: InvalidRows = field(default_factory=InvalidRows, repr=False, compare=False)
     other_texts: int = 0
     whole: bool = False  # the list was read to its end
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict)  # by reason and detail
+    warnings: dict[str, Warned] = field(default_factory=dict)  # by slug
+    texts: TextCount | None = None  # counted only by a plan: it costs 2 µs a message
 
     def message(self, country: str, segments: int, number: str = "") -> None:
         """A message is ready to be sent, to this number (E.164)."""
@@ -66,7 +174,24 @@ class Tally:
         costs[country] = costs.get(country, Decimal(0)) + price * segments
         return True
 
-    def judged(self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "") -> None:
+    def noted(self, message: Message) -> None:
+        """A message that is ready: what is to be said about it."""
+        for warning in message.warnings:
+            warned = self.warnings.setdefault(warning, Warned())
+            warned.countries[message.country] += 1
+            if len(warned.rows) < EXAMPLES_MAX:
+                warned.rows.append(message.row)
+        if self.texts is not None:
+            self.texts.add(message)
+
+    def show(self, made: Message | Problem) -> None:
+        """Keeps the first few messages for a plan, sent before or not."""
+        if len(self.previews) < PREVIEW_MAX and isinstance(made, Message):
+            self.previews.append(Preview(made.row, masked(made.to), made.country, made.text))
+
+    def judged(
+        self, status: Status, reason: str | None, *, again: bool, row: int = 0, detail: str = "", number: str = ""
+    ) -> None:
         """A row that is not sent by this run: refused before sending, or settled before (`again`)."""
         self.read += 1
         self.states[status] += 1
@@ -75,15 +200,21 @@ class Tally:
             self.run[status] += 1
         if reason is not None:
             self.reasons[reason] += 1
-            self._keep(status, reason, row, detail)
+            if status is Status.INVALID:
+                self.invalid.add(row, reason, detail)
+            self._keep(status, reason, row, detail, number)
         self.other_texts += reason == OTHER_TEXT
 
-    def _keep(self, status: Status, reason: str, row: int, detail: str) -> None:
+    def _keep(self, status: Status, reason: str, row: int, detail: str, number: str) -> None:
         if status not in {Status.INVALID, Status.SKIPPED}:
             return
-        kept = self.examples.setdefault(reason, Examples(status, detail))
-        if len(kept.rows) < EXAMPLES_MAX:
-            kept.rows.append(row)
+        if (reason, detail) not in self.causes and len(self.causes) >= CAUSES_MAX:
+            detail = ""
+        cause = self.causes.setdefault((reason, detail), Cause(status, reason, detail))
+        cause.count += 1
+        if len(cause.rows) < EXAMPLES_MAX:
+            cause.rows.append(row)
+            cause.numbers.append(masked(number) if _E164(number) else masked_cell(number))
 
     def settled(self, result: Result) -> None:
         """A message that was ready has its result."""

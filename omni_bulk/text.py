@@ -27,7 +27,8 @@ _BASIC: Final = (
 )
 _EXTENDED: Final = "\f^{}\\[~]|€"
 _IS_BASIC: Final = frozenset(_BASIC).issuperset  # in C over the whole text: 1 µs for 100 characters
-_IS_GSM: Final = frozenset(_BASIC + _EXTENDED).issuperset
+_GSM: Final = frozenset(_BASIC + _EXTENDED)
+_IS_GSM: Final = _GSM.issuperset
 _TWO_SEPTETS: Final = re.compile("[" + re.escape(_EXTENDED) + "]")
 _TWO_UNITS: Final = re.compile("[\U00010000-\U0010ffff]")
 
@@ -61,6 +62,54 @@ def parts(text: str) -> list[str]:
         return [text]
     ends = list(_cuts(text, wide, room))
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """What GSM-7 has to say for characters that it lacks.
+
+    `by_character` is the table. A letter with marks that is not in it is replaced by its parts, if all of them are in
+    GSM-7 or in the table: so ``ế`` is ``e`` where the table drops accents, and a Cyrillic or Hangul letter is nothing.
+
+    :raises ValueError: for a character that GSM-7 has, or a replacement that it has not.
+    """
+
+    by_character: Mapping[str, str] = field(repr=False)
+    _puts: dict[str, str | None] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for char, put in self.by_character.items():
+            if len(char) != 1 or _IS_GSM(char) or not _IS_GSM(put):
+                raise ValueError(f"U+{ord(char[0]):04X} cannot be replaced so")
+        object.__setattr__(self, "_puts", dict(self.by_character))
+
+    def put(self, char: str) -> str | None:
+        """What stands in for a character that GSM-7 lacks, None if nothing does."""
+        if char not in self._puts:
+            apart = unicodedata.normalize("NFD", char)
+            known = apart != char and all(_IS_GSM(part) or part in self.by_character for part in apart)
+            self._puts[char] = "".join(self.by_character.get(part, part) for part in apart) if known else None
+        return self._puts[char]
+
+    def incurable(self, text: str) -> frozenset[str]:
+        """The characters that force UCS-2 whatever is replaced."""
+        return frozenset(char for char in _strange(text) if self.put(char) is None)
+
+    def plain(self, text: str) -> tuple[str, frozenset[str]] | None:
+        """The text in GSM-7, and the characters that gave way; None if it is in GSM-7 or cannot be.
+
+        It is the whole text or nothing: with one letter left that GSM-7 lacks it is UCS-2 all the same, and would have
+        lost its quotation marks for nothing.
+        """
+        strange = _strange(text)
+        if not strange or any(self.put(char) is None for char in strange):
+            return None
+        composed = unicodedata.normalize("NFC", text)  # GSM-7 has é, but no accent on its own
+        return composed.translate({ord(char): self.put(char) or "" for char in _strange(composed)}), strange
+
+
+def _strange(text: str) -> frozenset[str]:
+    return frozenset(text) - _GSM
 
 
 def _measure(text: str) -> tuple[Encoding, re.Pattern[str], int, int]:
@@ -123,12 +172,14 @@ class Template:
 
     text: str = field(repr=False)
     from_: str | None = field(default=None, repr=False)
+    braces: bool = field(init=False, repr=False, compare=False)  # whether it has braces that are meant as such
     _before: str = field(init=False, repr=False, compare=False)
     _slots: tuple[_Slot, ...] = field(init=False, repr=False, compare=False)
     _headers: dict[str, str] = field(init=False, repr=False, compare=False)  # field name → the header it was found by
 
     def __post_init__(self) -> None:
         before, slots = _parse(self.text)
+        object.__setattr__(self, "braces", "{" in before or any("{" in slot.after for slot in slots))
         object.__setattr__(self, "_before", before)
         object.__setattr__(self, "_slots", slots)
         object.__setattr__(self, "_headers", {})

@@ -1,27 +1,36 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from omni_bulk.campaign import Options
+from omni_bulk.cli.flags import bound
 from omni_bulk.cost import amount_of
 from omni_bulk.errors import InputError, SettingsError
+from omni_bulk.omni import composition_of
 from omni_bulk.phone import Trouble, normalise
 from omni_bulk.pricelist import money
 from omni_bulk.settings import Settings, duration
 from omni_bulk.source import Source, read_recipients, read_text
+from omni_bulk.tables import read_texts
 from omni_bulk.text import Template
+from omni_bulk.texts import Texts
+from omni_bulk.words import LANGUAGES, Language, language_of
 
 T = TypeVar("T")
 SANDBOX = "sandbox"  # client id and password of the sandbox
+_SWITCHES = ("only_mobile", "strict", "gsm7")  # not given means: as the settings file says
 _SETTINGS = (
     "config", "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "timeout", "drain", "from_", "region",
-    "numbers", "tz", "prices", "suppress", "once_per", "window", "window_tz",
+    "numbers", "tz", "rules", "purpose", "signature", "normalize", "prices", "suppress", "once_per", "window",
+    "window_tz",
 )  # fmt: skip
 
 
@@ -31,7 +40,7 @@ class Order:
 
     settings: Settings
     source: Source
-    template: Template | None
+    template: Template | Texts | None
     name: str
     options: Options
     sandbox: bool
@@ -43,6 +52,10 @@ class Order:
     max_failure_rate: float
     max_unknown_rate: float
     out: str | None
+    rejects: str | None
+    lang: Language
+    plan: Path | None
+    bound: Mapping[str, str]  # what the plan binds beside list and template
     require_ledger: bool
     throwaway: bool
     max_cost: Decimal | None = None
@@ -72,8 +85,11 @@ class Problems:
             raise SettingsError(self.sentences)
 
 
-def order_of(given: dict[str, Any]) -> Order:
-    """The order that these flags give. Reads files; raises `SettingsError` with every problem."""
+def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = False) -> Order:
+    """The order that these flags give. Reads files; raises `SettingsError` with every problem.
+
+    Without `network` nothing will be sent, so no credentials are needed. `binding`: a plan of it will be kept.
+    """
     problems = Problems()
     take = problems.take
     source = take(
@@ -84,9 +100,11 @@ def order_of(given: dict[str, Any]) -> Order:
     )  # fmt: skip
     template = take(lambda: _template(given))
     flags = {**{key: given[key] for key in _SETTINGS}, "countries": countries_of(given["countries"])}
+    flags |= {key: given[key] or None for key in _SWITCHES} | {"allow": names_of(given["allow"])}
     settings = take(lambda: _settings(flags, sandbox=given["sandbox"]))
-    if settings is not None:
+    if settings is not None and network:
         take(settings.require_credentials)
+        take(partial(composition_of, settings))
     tolerate = take(lambda: shares_of(given["tolerate"]))
     options = Options(
         per=take(lambda: choice("--per", given["per"], ("day", "week", "month"))),
@@ -101,6 +119,7 @@ def order_of(given: dict[str, Any]) -> Order:
         source=source,
         tolerate=tolerate or {},
     )
+    lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
     max_cost = take(lambda: cost_of(given["max_cost"]))
     start_at = take(lambda: time_of(given["start_at"], "--start-at"))
@@ -114,6 +133,14 @@ def order_of(given: dict[str, Any]) -> Order:
         test_to = take(lambda: phone_of(given["test_to"], settings))
         take(lambda: money(settings.prices, settings.account_budget))
         problems.sentences += _money_clashes(given, settings)
+    held: dict[str, str] = {}
+    if settings is not None and (binding or given["plan"] is not None):
+        held = take(partial(bound, given, dict(settings))) or {}
+    if settings is not None and settings.require_plan and network and not (given["plan"] or given["sandbox"]):
+        problems.sentences.append(
+            f"{settings.config} wants an approved plan (require_plan): make one with check --save FILE --by NAME, and "
+            "give it with --plan FILE"
+        )
     problems.sentences += _clashes(given)
     if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
         problems.sentences += take(lambda: list(_lacking(source, template, settings, given))) or []
@@ -123,7 +150,8 @@ def order_of(given: dict[str, Any]) -> Order:
         settings=settings, source=source, template=template, name=given["campaign"] or source.name,
         options=options, sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
         deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
-        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"], require_ledger=given["require_ledger"],
+        max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
+        rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
     )  # fmt: skip
 
@@ -135,7 +163,9 @@ def _settings(flags: dict[str, Any], *, sandbox: bool) -> Settings:
     return Settings(**{**flags, **own})
 
 
-def _template(given: dict[str, Any]) -> Template | None:
+def _template(given: dict[str, Any]) -> Template | Texts | None:
+    if given["texts"] is not None:
+        return read_texts(given["texts"])
     text = given["text"] if given["text_file"] is None else read_text(given["text_file"])
     return None if text is None else Template(text)
 
@@ -146,6 +176,8 @@ def _clashes(given: dict[str, Any]) -> Iterator[str]:
         yield "a list on stdin has no name: give --campaign NAME"
     if given["text"] is not None and given["text_file"] is not None:
         yield "--text and --text-file both give the template: keep one"
+    if given["texts"] is not None and (given["text"] is not None or given["text_file"] is not None):
+        yield "--texts brings the text for everybody (a default too): leave out --text and --text-file"
     if given["as_of"] is not None and given["per"] is None:
         yield "--as-of decides the period of --per: give --per day, week or month too"
     if given["proxy"] is not None and "@" in given["proxy"]:
@@ -165,12 +197,14 @@ def _money_clashes(given: dict[str, Any], settings: Settings) -> Iterator[str]:
 
 
 def _lacking(
-    source: Source, template: Template | None, settings: Settings | None, given: dict[str, Any]
+    source: Source, template: Template | Texts | None, settings: Settings | None, given: dict[str, Any]
 ) -> Iterator[str]:
     """What a message needs and neither the list nor a flag gives."""
     columns = source.columns
-    if given["text"] is None and given["text_file"] is None and columns.text is None:
-        yield "there is no text: give --text or --text-file, or a text column in the list"
+    if all(given[flag] is None for flag in ("text", "text_file", "texts")) and columns.text is None:
+        yield "there is no text: give --text, --text-file or --texts, or a text column in the list"
+    if isinstance(template, Texts) and template.column is not None and columns.lacks([template.column]):
+        yield f"--texts chooses by the column {template.column!r}, which the list does not have"
     if template is not None and (missing := columns.lacks(template.required)):
         fields = ", ".join(f"{{{name}}}" for name in missing)
         yield f"the template needs {fields}, which the list has no column for"
@@ -188,6 +222,11 @@ def choice(flag: str, value: str | None, allowed: tuple[str, ...]) -> Any:
 def countries_of(value: str | None) -> list[str] | None:
     """``KR,JP`` as a list; None when not given."""
     return None if value is None else [country.strip().upper() for country in value.split(",") if country.strip()]
+
+
+def names_of(values: list[str] | None) -> list[str] | None:
+    """The names of each `--allow`, which may hold several with commas between; None when not given."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()] if values else None
 
 
 def mapping_of(pairs: list[str] | None) -> dict[str, str]:

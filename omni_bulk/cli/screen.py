@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omni_bulk.cli.streams import put
 from omni_bulk.cost import countries_json, plain, shown
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
-from omni_bulk.stats import Summary, Tally
+from omni_bulk.stats import Cause, Summary, Tally, TextCount
+from omni_bulk.words import Language, clause
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,10 +25,17 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0  # s between progress lines without a terminal
 BAR_EVERY = 0.1  # s between updates of the bar
+PREVIEW_TEXT_MAX = 80  # characters of a message in the preview
 TIME = "%Y-%m-%dT%H:%M:%S%z"
 _COLOURS = {
     Status.ACCEPTED: "green", Status.REJECTED: "red", Status.FAILED: "red", Status.UNKNOWN: "yellow",
     Status.INVALID: "red", Status.SKIPPED: "cyan",
+}  # fmt: skip
+
+# Why nothing is sent at the moment, beside the bar.
+_WAITS = {
+    "not_connected": "server unreachable", "throttled": "server wants a pause", "bare_refusal": "server refuses",
+    "not_omni": "no answer of the API", "failure_rate": "too many refusals", "unknown_rate": "too many lost answers",
 }  # fmt: skip
 
 
@@ -62,12 +72,18 @@ def counted(number: int, word: str) -> str:
 
 
 class Screen:
-    """`quiet` leaves only errors; `json` writes one object a line with an `event`."""
+    """`quiet` leaves only errors; `json` writes one object a line with an `event`.
 
-    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+    With `record` what is said is what was asked for, as the plan is of `check`: it goes to stdout, in plain text.
+    """
+
+    language: Language = "en"  # of the clauses that say why a row is not sent
+
+    def __init__(self, *, quiet: bool = False, json: bool = False, record: bool = False) -> None:
         self.quiet = quiet
         self.json = json
-        self.live = sys.stderr.isatty() and not json and not quiet
+        self.record = record
+        self.live = sys.stderr.isatty() and not json and not quiet and not record
         self._console: Console | None = None
 
     @property
@@ -85,7 +101,9 @@ class Screen:
         """One sentence, or one JSON object."""
         if self.quiet and not always:
             return
-        if self.json:
+        if self.record:
+            put("\n".join(map(printable, text.split("\n"))))
+        elif self.json:
             now = datetime.now(UTC).astimezone().strftime(TIME)
             line = {"time": now, "event": event, "message": text, **fields}
             print(orjson.dumps(_clean(line), default=str).decode(), file=sys.stderr, flush=True)
@@ -103,21 +121,31 @@ class Screen:
 
     # ── the plan ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def plan(self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str]) -> None:
-        """What will be sent, what not and why, and how long it takes."""
+    def plan(
+        self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str],
+        explain: Callable[[str, str], str] = lambda _warning, _country: "",
+    ) -> None:  # fmt: skip
+        """What will be sent, what not and why, and how long it takes. `explain` is `Composition.explain`."""
         if self.json:
             self.say(
                 "plan", f"plan of campaign {name}", campaign=name, recipients=tally.read, ready=tally.ready,
                 states={str(status): number for status, number in tally.states.items()}, reasons=dict(tally.reasons),
                 segments=tally.segments, **cost_fields(tally), seconds=round(tally.ready / rate, 1),
-                ledger=ledger, notes=notes,
+                ledger=ledger, notes=notes, warnings={name: found.count for name, found in tally.warnings.items()},
+                texts=text_fields(tally.texts),
             )  # fmt: skip
             return
         self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
-        for line in _problem_lines(tally):
+        seen = self.live or self.record  # numbers, though masked, and texts are for eyes: no log has them
+        for line in (
+            *text_lines(tally.texts), *_problem_lines(tally, self.language, numbers=seen), *warning_lines(tally, explain)
+        ):  # fmt: skip
             self.say("plan", line, style="yellow")
+        if seen:
+            for line in _preview_lines(tally):
+                self.say("plan", line)
         for note in notes:
             self.say("plan", f"  note: {note}", style="yellow")
         self.say("plan", f"  ledger: {ledger}", style="dim")
@@ -175,8 +203,10 @@ def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
     if tally.handled:
         yield f"  already handled: {tally.handled:,}"
     if tally.countries:
-        shares = (f"{country} {number:,}{_price(tally, country)}" for country, number in tally.countries.most_common())
-        yield f"  countries: {', '.join(shares)}"
+        rare, common = _shares(tally)
+        if rare:
+            yield f"  few to, so look twice: {', '.join(rare)} (each under 1 % of the messages)"
+        yield f"  countries: {', '.join(common)}"
     if tally.prices is not None and tally.unpriced:
         yield f"  cost: unknown, the price list has nothing for {', '.join(sorted(tally.unpriced))}"
     elif tally.cost is not None and tally.currency is not None:
@@ -198,15 +228,93 @@ def cost_fields(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _problem_lines(tally: Tally) -> Iterator[str]:
-    for reason, number in tally.reasons.most_common():
-        examples = tally.examples.get(reason)
-        if examples is None:
-            continue
-        rows = ", ".join(map(str, examples.rows))
-        more = " …" if number > len(examples.rows) else ""
-        detail = f": {examples.detail}" if examples.detail else ""
-        yield f"  not sent: {number:,} {examples.status}, {reason} (row {rows}{more}){detail}"
+def _shares(tally: Tally) -> tuple[list[str], list[str]]:
+    """Countries and their messages: those with under 1 % of them, where a wrong reading of numbers shows; the others."""
+    rare, common = list[str](), list[str]()
+    for country, number in tally.countries.most_common():
+        few = number * 100 < tally.countries.total()
+        (rare if few else common).append(f"{country} {number:,}{_price(tally, country)}")
+    return rare, common
+
+
+def _problem_lines(tally: Tally, language: Language, *, numbers: bool) -> Iterator[str]:
+    for cause in sorted(tally.causes.values(), key=lambda cause: -cause.count):
+        said = clause(cause.reason, cause.detail, language) if cause.detail or language != "en" else ""
+        detail = f": {said}" if said else ""
+        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} ({_rows(cause, numbers=numbers)}){detail}"
+
+
+def _rows(cause: Cause, *, numbers: bool) -> str:
+    pairs = zip(cause.rows, cause.numbers, strict=True)
+    rows = ", ".join(f"{row}: {shown}" if shown and numbers else str(row) for row, shown in pairs)
+    return f"row {rows}{' …' if cause.count > len(cause.rows) else ''}"
+
+
+def warning_lines(tally: Tally, explain: Callable[[str, str], str]) -> Iterator[str]:
+    """What is sent and warned of: a line for each thing that is said, with the countries it is said of."""
+    for name, warned in sorted(tally.warnings.items(), key=lambda pair: -pair[1].count):
+        said: dict[str, list[str]] = {}
+        for country, number in warned.countries.most_common():
+            said.setdefault(explain(name, country), []).append(f"{country} {number:,}")
+        for sentence, countries in said.items():
+            yield f"  warning: {name}, {_listed(countries)}{': ' if sentence else ''}{sentence}"
+
+
+def text_lines(texts: TextCount | None) -> Iterator[str]:
+    """What UCS-2 costs, what forces it, and what `--gsm7` did or would do."""
+    if texts is None:
+        return
+    if texts.ucs2:
+        forced = _counts(texts.of_others + texts.of_curable)
+        yield f"  UCS-2: {counted(texts.ucs2, 'message')}, {counted(texts.segments, 'segment')}, because of {forced}"
+    if (saved := texts.segments_now - texts.segments_then) > 0:
+        yield (
+            f"  --gsm7 would bring {counted(texts.curable, 'message')} into GSM-7: "
+            f"{counted(texts.segments_now, 'segment')} become {texts.segments_then:,}, {saved:,} fewer"
+        )
+    if texts.replaced:
+        replaced = (
+            f"{shown_char(char)} by {texts.table.put(char)!r} in {number:,}" for char, number in _ranked(texts.replaced)
+        )
+        yield f"  --gsm7 replaced: {', '.join(replaced)}"
+
+
+def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
+    """The same for JSON. Characters are keys as they are; counts are of messages."""
+    if texts is None:
+        return None
+    return {
+        "ucs2": texts.ucs2, "ucs2Segments": texts.segments, "becauseOf": dict(texts.of_others + texts.of_curable),
+        "curable": texts.curable, "curableSegments": texts.segments_now, "curableSegmentsWithGsm7": texts.segments_then,
+        "replaced": {char: {"by": texts.table.put(char), "messages": number} for char, number in texts.replaced.items()},
+    }  # fmt: skip
+
+
+def _counts(counter: Counter[str], most: int = 8) -> str:
+    return _listed([f"{shown_char(name)} {number:,}" for name, number in _ranked(counter)], most)
+
+
+def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, and the same order each time: what is counted comes out of sets."""
+    return sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def shown_char(char: str) -> str:
+    """A script's name, or a character, as it is; one that cannot be seen by its code point."""
+    if len(char) > 1 or (char.isprintable() and unicodedata.category(char)[0] not in "ZMC"):
+        return char
+    return f"U+{ord(char):04X}"
+
+
+def _listed(parts: list[str], most: int = 8) -> str:
+    return ", ".join(parts[:most]) + (f" and {len(parts) - most} more" if len(parts) > most else "")
+
+
+def _preview_lines(tally: Tally) -> Iterator[str]:
+    for one in tally.previews:
+        text = " ".join(one.text.split())
+        shown = text if len(text) <= PREVIEW_TEXT_MAX else f"{text[: PREVIEW_TEXT_MAX - 1]}…"
+        yield f"  row {one.row}: {one.number} ({one.country}) gets: {shown}"
 
 
 def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:
@@ -214,14 +322,16 @@ def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str |
     of = "" if total is None else f" of {total:,}"
     states = ", ".join(f"{number:,} {status}" for status, number in tally.run.items())
     pace = f"{done / seconds:.0f}/s" if seconds >= 1 else "starting"
-    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + waits if waits else ''}"
+    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + _WAITS[waits] if waits else ''}"
 
 
 def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: str | None) -> None:
     done = sum(tally.run.values())
     detail = f"{done / seconds:.0f}/s" if seconds >= 1 else ""
     unusual = [f"{tally.run[status]:,} {status}" for status in Status if status != "accepted" and tally.run[status]]
-    bar.update(task, completed=done, detail="  ".join([detail, *unusual, f"waits: {waits}" if waits else ""]).strip())
+    bar.update(
+        task, completed=done, detail="  ".join([detail, *unusual, f"waits: {_WAITS[waits]}" if waits else ""]).strip()
+    )
 
 
 def _summary_lines(summary: Summary, *, whole: bool) -> Iterator[tuple[str, str | None]]:
@@ -289,6 +399,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _clean(one) for key, one in value.items()}
     return [_clean(one) for one in value] if isinstance(value, list) else value
+
+
+def json_line(fields: dict[str, Any]) -> str:
+    """One object for a program, in one line."""
+    return orjson.dumps(_clean(fields), default=str).decode()
 
 
 class JsonLog(logging.Formatter):

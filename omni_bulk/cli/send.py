@@ -18,6 +18,7 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     recipients: Annotated[str, typer.Argument(metavar="INPUT", help="The list: CSV, JSONL or xlsx; - is stdin.")],
     text: Annotated[str | None, Flag(metavar="TEXT", help="The template: '{name}, your order has shipped.'")] = None,
     text_file: Annotated[Path | None, Flag(metavar=PATH, help="The template in a file.")] = None,
+    texts: Annotated[Path | None, Flag(metavar=PATH, help="A text for each language or country (TOML).")] = None,
     from_: Annotated[str | None, Flag("--from", metavar="NUMBER", help="The registered originating number.")] = None,
     campaign: Annotated[str | None, Flag(metavar="NAME", help="The campaign; default: the list's name.")] = None,
     per: Annotated[str | None, Flag(metavar="day|week|month", help="A campaign for each period.")] = None,
@@ -28,10 +29,20 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
         str | None, Flag(metavar="international|national", help="What numbers of digits alone are.")
     ] = None,
     countries: Annotated[str | None, Flag(metavar="CC,…", help="Where the campaign may go.")] = None,
+    only_mobile: Annotated[bool, Flag("--only-mobile", help="Leave out landlines and premium numbers.")] = False,
     sheet: Annotated[str | None, Flag(metavar="NAME", help="Of a workbook; default: the first visible one.")] = None,
     delimiter: Annotated[str | None, Flag(metavar="MARK", help=", ; | or tab; default: what the header shows.")] = None,
     encoding: Annotated[str | None, Flag(metavar="NAME", help="Of the list, when it is not recognised.")] = None,
     map_: Annotated[list[str] | None, Flag("--map", metavar="COLUMN=FIELD", help="What a column is.")] = None,
+    signature: Annotated[
+        str | None, Flag(metavar="NAME", help="Put in front as 【NAME】 where a country wants it.")
+    ] = None,
+    purpose: Annotated[str | None, Flag(metavar="marketing|notice", help="Brings the rules for it.")] = None,
+    rules: Annotated[Path | None, Flag(metavar=PATH, help="Country rules over the built-in ones (TOML).")] = None,
+    allow: Annotated[list[str] | None, Flag(metavar="RULE,…", help="Pass over rules or warnings.")] = None,
+    strict: Annotated[bool, Flag("--strict", help="What is only warned of is not sent.")] = False,
+    gsm7: Annotated[bool, Flag("--gsm7", help="Replace quotes, dashes and accents that cost segments.")] = False,
+    normalize: Annotated[str | None, Flag(metavar="NFC|NFKC", help="Unicode normal form of the texts.")] = None,
     sandbox: Annotated[bool, Flag("--sandbox", help="Try it: a stand-in for the API, nothing is sent.")] = False,
     prices: Annotated[
         Path | None, Flag(metavar=PATH, help="Price of a part by country or prefix: CSV or TOML.")
@@ -50,6 +61,7 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
         str | None, Flag(metavar="NUMBER", help="Send one message, the first row's, there; nothing else.")
     ] = None,
     yes: Annotated[bool, Flag("--yes", "-y", help="No plan, no question.")] = False,
+    plan: Annotated[Path | None, Flag(metavar=PATH, help="Send only what was approved: check --save.")] = None,
     limit: Annotated[int | None, Flag(min=0, metavar="N", help="Send at most N messages now.")] = None,
     deadline: Annotated[str | None, Flag(metavar="DURATION", help="Stop after 90s, 30m, 2h.")] = None,
     min_rows: Annotated[int | None, Flag(min=0, metavar="N", help="A shorter list is not sent.")] = None,
@@ -83,6 +95,10 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     out: Annotated[
         str | None, Flag(metavar=PATH, help="Results; default <campaign>.results.jsonl; - is stdout.")
     ] = None,
+    rejects: Annotated[
+        str | None, Flag(metavar="FILE|none", help="Rows that are invalid; default <campaign>.rejects.csv.")
+    ] = None,
+    lang: Annotated[str | None, Flag(metavar="en|ko", help="Language of reasons; default: the locale's.")] = None,
     file_mode: Annotated[str, Flag(metavar="MODE", help="Of a new results file.")] = "600",
     summary_json: Annotated[str | None, Flag(metavar=PATH, help="The summary as JSON; - is stdout.")] = None,
     quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,

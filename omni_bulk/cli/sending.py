@@ -17,6 +17,7 @@ import orjson
 
 from omni_bulk.account import unrecorded_fields
 from omni_bulk.campaign import Campaign, Options
+from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
@@ -27,6 +28,7 @@ from omni_bulk.guards import row_stop
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import Result
 from omni_bulk.omni import Omni
+from omni_bulk.rejects import RejectsFile
 from omni_bulk.settings import Settings
 from omni_bulk.sink import StreamSink
 from omni_bulk.stats import Summary, Tally
@@ -46,6 +48,7 @@ def main(given: dict[str, Any]) -> int:
     try:
         with Ending(given["summary_json"]) as ending:
             order = order_of(given)
+            screen.language = order.lang
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 return runner.run(Sending(order, screen, ending).go())
     except OmniBulkError as error:
@@ -95,7 +98,8 @@ class Sending:
         self.campaign = campaign = omni.campaign(order.name, order.template, options=self._options())
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
-        whole_first = (order.min_rows, order.max_rows, order.max_cost)
+        rejects = rejects_of(order, campaign.name)
+        whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
@@ -108,7 +112,7 @@ class Sending:
         finally:
             if campaign.summary is not None:  # also when it ended with an error
                 summary = self._whole(campaign.summary)
-                self._finish(summary, campaign, settings, taken)
+                self._finish(summary, campaign, settings, taken, rejects)
         return summary.exit_code
 
     async def _account(self, stack: AsyncExitStack) -> tuple[Settings, str | None, Callable[[], int] | None]:
@@ -128,14 +132,7 @@ class Sending:
         return order.settings.model_copy(update=here), SANDBOX, lambda: len(served.messages)
 
     def _options(self) -> Options:
-        order = self.order
-        if order.out == "-":
-            return replace(order.options, sink=StreamSink(sys.stdout.buffer))
-        if order.out is not None:
-            return replace(order.options, out=Path(order.out))
-        if order.sandbox:
-            return replace(order.options, out=Path(f"{order.name}.sandbox.jsonl"), fresh=True)
-        return order.options
+        return out_of(self.order)
 
     def _may_create(self, settings: Settings) -> bool:
         """Without a terminal a ledger that was not named is never created: a job with a lost home would send twice."""
@@ -156,26 +153,21 @@ class Sending:
         self.planned = await asyncio.to_thread(campaign.plan, order.source, self._planning_off.is_set)
         if stopped := row_stop(self.planned.read, min_rows=order.min_rows, max_rows=order.max_rows):
             raise stopped
+        campaign.approved = await asyncio.to_thread(hold_to, order, campaign.name, self.planned, begun=campaign.begun)
         if not order.yes:
             self._show_plan(self.planned, campaign, settings)
-        if order.max_cost is not None and (stopped := await asyncio.to_thread(self._too_dear, campaign, self.planned)):
-            raise stopped
-
-    def _too_dear(self, campaign: Campaign, planned: Tally) -> Stopped | None:
-        """Whether `--max-cost` forbids what is planned. With `--limit` only that many are sent now: the run itself
-        keeps to the bound, whatever the plan says.
-        """
-        order, prices = self.order, planned.prices
-        if order.max_cost is None or prices is None:
-            return None
-        cost = Decimal(0) if order.limit is not None else sum(planned.costs.values(), Decimal(0))
-        return cost_stop(cost, campaign.spent(), order.max_cost, prices.currency, planned.unpriced)
+        if order.max_cost is not None:
+            spent = await asyncio.to_thread(campaign.spent)
+            if stopped := too_dear(self.planned, spent, order.max_cost, limited=order.limit is not None):
+                raise stopped
 
     def _show_plan(self, planned: Tally, campaign: Campaign, settings: Settings) -> None:
         order = self.order
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
-        self.screen.plan(planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes)
+        self.screen.plan(
+            planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes, explain=campaign.explain
+        )
 
     async def _agreed(self, ready: int | None = None) -> bool:
         """The question, where somebody can answer and there is something to ask. Ctrl-C and end of input are a no."""
@@ -254,8 +246,9 @@ class Sending:
         return replace(summary, recipients=self.planned.read, remaining=summary.remaining + unread)
 
     def _finish(
-        self, summary: Summary, campaign: Campaign, settings: Settings, taken: Callable[[], int] | None
-    ) -> None:
+        self, summary: Summary, campaign: Campaign, settings: Settings, taken: Callable[[], int] | None,
+        rejects: RejectsFile | None,
+    ) -> None:  # fmt: skip
         order, say = self.order, self.screen.say
         if taken is not None:
             say("sandbox", f"SANDBOX: nothing was sent. The sandbox took {counted(taken(), 'message')}.", style="bold")
@@ -268,7 +261,23 @@ class Sending:
         out = None if campaign.out is None else str(campaign.out)
         whole = summary.whole or self.planned is not None
         self.screen.summary(summary, out=out, ledger=ledger, next_step=next_step(summary, order), whole=whole)
+        self._write_rejects(rejects)
         self.ending.write(summary_fields(summary))
+
+    def _write_rejects(self, rejects: RejectsFile | None) -> None:
+        """After everything is recorded; a file that cannot be written is told, and changes nothing else."""
+        run = None if self.campaign is None else self.campaign.run_now
+        tally = run.tally if run is not None and (run.tally.whole or self.planned is None) else self.planned
+        if rejects is None or tally is None:
+            return
+        try:
+            if number := rejects.write(tally.invalid, whole=tally.whole):
+                self.screen.say(
+                    "rejects", f"  rejects: {rejects.path} ({counted(number, 'row')} to correct; then send that file with --campaign)",
+                    style="yellow", path=str(rejects.path), rows=number,
+                )  # fmt: skip
+        except OmniBulkError as error:
+            self.screen.say("note", f"note: {error}", style="yellow")
 
     def _print_unrecorded(self, result: Result) -> None:
         print(orjson.dumps({"event": "unrecorded", **unrecorded_fields(result)}).decode(), file=sys.stderr, flush=True)
@@ -305,6 +314,42 @@ class Sending:
             campaign.stop(Stopped("interrupted", reason="interrupted", exit_code=75))
         else:
             campaign.cancel()
+
+
+def out_of(order: Order) -> Options:
+    """The options of the campaign, with where its results go."""
+    if order.out == "-":
+        return replace(order.options, sink=StreamSink(sys.stdout.buffer))
+    if order.out is not None:
+        return replace(order.options, out=Path(order.out))
+    if order.sandbox:
+        return replace(order.options, out=Path(f"{order.name}.sandbox.jsonl"), fresh=True)
+    return order.options
+
+
+def rejects_of(order: Order, name: str) -> RejectsFile | None:
+    """The rejects file of this run: the one that was named, else one beside the results; None when none is wanted.
+
+    A list that is that file itself is never replaced: what is still wrong with it goes to ``….rejects.again.csv``.
+    """
+    if order.rejects == "none":
+        return None
+    if order.rejects is not None:
+        return RejectsFile(Path(order.rejects).absolute(), order.source, order.lang)
+    stem = f"{name}.sandbox" if order.sandbox else name
+    beside = Path.cwd() if order.out in {None, "-"} else Path(str(order.out)).absolute().parent
+    path = beside / f"{stem}.rejects.csv"
+    if path.resolve() == order.source.path.resolve():
+        path = beside / f"{stem}.rejects.again.csv"
+    return RejectsFile(path, order.source, order.lang)
+
+
+def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = False) -> Stopped | None:
+    """Whether `--max-cost` forbids what is planned. With `--limit` only so many are sent now, and the run itself keeps
+    to the bound, whatever the plan says.
+    """
+    cost = Decimal(0) if limited else sum(planned.costs.values(), Decimal(0))
+    return cost_stop(cost, spent, most, planned.currency or "", planned.unpriced)
 
 
 def next_step(summary: Summary, order: Order) -> str | None:

@@ -16,14 +16,38 @@ from omni_bulk.errors import LedgerError, Stopped
 from omni_bulk.ledger import book
 from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.book import Admitted, Admitter, Single
-from omni_bulk.ledger.schema import ledger_key, open_ledger, read_ledger, scratch
+from omni_bulk.ledger.schema import glance, ledger_key, open_ledger, read_ledger, scratch
 from omni_bulk.ledger.till import Till
 from omni_bulk.ledger.writer import Follower, Transaction, Writer
 from omni_bulk.model import CampaignRow, Entry, Result
 
-__all__ = ["Admitted", "Admitter", "Bars", "Ledger", "Single", "Till", "Transaction", "book", "read_ledger", "scratch"]
+__all__ = [
+    "Admitted", "Admitter", "Bars", "Glance", "Ledger", "Single", "Till", "Transaction", "book", "read_ledger",
+    "scratch",
+]  # fmt: skip
 
 T = TypeVar("T")
+
+
+class Glance:
+    """A ledger that is only looked at, in one thread: as it is, or an empty one where there is none.
+
+    `there` says which. Raises SettingsError for a file that is no ledger.
+    """
+
+    def __init__(self, path: Path) -> None:
+        found = glance(path)
+        self.there = found is not None
+        self._db = scratch() if found is None else found
+        self.key = ledger_key(self._db)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The one connection, which only reads. It stays open until `close`."""
+        yield self._db
+
+    def close(self) -> None:
+        self._db.close()
 
 
 class Ledger:

@@ -109,6 +109,12 @@ def count_taken(db: sqlite3.Connection, campaign: int) -> int:
     return int(db.execute(sql, (campaign, State.ACCEPTED, State.UNKNOWN, State.CLAIMED)).fetchone()[0])
 
 
+def count_claimed(db: sqlite3.Connection, campaign: int) -> int:
+    """Messages of a campaign that were claimed and have no result: in flight now, or in doubt after an interruption."""
+    sql = "SELECT count(*) FROM message WHERE campaign = ? AND state = 1"
+    return int(db.execute(sql, (campaign,)).fetchone()[0])
+
+
 def count_same(db: sqlite3.Connection, campaign: int, entries: Iterable[Entry]) -> int:
     """How many entries were or may have been accepted exactly as they are now."""
     sql = "SELECT 1 FROM message WHERE campaign = ? AND identity = ? AND digest = ? AND state IN (?, ?, ?)"
@@ -157,6 +163,7 @@ _KNOWN = (
     "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, seq, duplicate_of FROM message "
     "WHERE campaign = ? AND identity = ?"
 )
+Planned = dict[bytes, tuple[Any, ...]]  # by identity: itself, state, reason, the three digests, version
 
 
 @dataclass(slots=True)
@@ -174,14 +181,14 @@ class Admitter:
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
         bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
+        if self.dry:
+            return self._plan_all(tx, list(entries), bars)
         return [self._admit(tx, entry, bars) for entry in entries]
 
     def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
         if bars is not None and (row is None or row[1] not in TAKEN):
             entry = bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[0])
-        if self.dry:
-            return self._plan(tx, entry, row)
         if row is None:
             return self._adopt(tx, entry, None) or self.first(tx, entry)
         known = self._known(row)
@@ -194,6 +201,12 @@ class Admitter:
                 return self._replay(tx, entry, row[0], known)
             case _:
                 return self._adopt(tx, entry, row[0]) or self.again(tx, entry, row[0])
+
+    def _judged(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, bars: Bars) -> Entry:
+        """The entry of somebody who gets nothing as one that is skipped; what was sent stays sent. `row` is planned."""
+        if row is not None and row[1] in TAKEN:
+            return entry
+        return bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[7])
 
     def _known(self, row: Sequence[Any]) -> Known:
         _, state, reason, digest, number, text, version, *_ = row
@@ -310,11 +323,30 @@ class Admitter:
         do = Admit.RECORD if duplicate_of is None else Admit.REPEAT
         return Admitted(entry, do, message, status, reason, written)
 
-    def _plan(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None) -> Admitted:
-        """What `_admit` would decide. Instead of writing it remembers what the ledger would know then."""
-        sql = "SELECT 0, state, reason, digest, number_digest, text_digest, version FROM planned WHERE identity = ?"
-        planned = tx.db.execute(sql, (entry.identity,)).fetchone()
-        met = row if planned is None else planned
+    def _plan_all(self, tx: Transaction, entries: Sequence[Entry], bars: Bars | None) -> list[Admitted]:
+        """Plans a block, with one look into each table and one transaction: row by row it took three times as long."""
+        identities = [entry.identity for entry in entries]
+        marks = ", ".join("?" * len(identities))
+        columns = "identity, state, reason, digest, number_digest, text_digest, version"
+        ledger = f"SELECT {columns}, id FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
+        before = f"SELECT {columns} FROM planned WHERE identity IN ({marks})"  # noqa: S608  of marks
+        tx.db.execute("BEGIN")
+        known: Planned = {row[0]: row for row in tx.db.execute(ledger, (self.campaign.id, *identities))}
+        planned: Planned = {row[0]: row for row in tx.db.execute(before, identities)}
+        new: Planned = {}
+        if bars is not None:
+            entries = [self._judged(tx, entry, known.get(entry.identity), bars) for entry in entries]
+        admitted = [self._plan(tx, entry, known, planned, new) for entry in entries]
+        rows = sorted(new.values())  # neighbours in the index are written together
+        tx.db.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        tx.db.execute("COMMIT")
+        return admitted
+
+    def _plan(self, tx: Transaction, entry: Entry, known: Planned, earlier: Planned, new: Planned) -> Admitted:
+        """What `_admit` would decide. Instead of writing it puts into `new` what the ledger would know then."""
+        identity = entry.identity
+        planned = earlier.get(identity) or new.get(identity)
+        met = known.get(identity) if planned is None else planned
         decision = admit(entry, None if met is None else self._known(met), repeats=planned is not None)
         made = entry.item
         digests: Sequence[Any] = (entry.digest, entry.number_digest, entry.text_digest)
@@ -325,9 +357,7 @@ class Admitter:
         elif decision.do in {Admit.REPLAY, Admit.REPEAT} and met is not None:  # the recipient's own row stays as it is
             state, reason, digests, version = State(met[1]), met[2], met[3:6], met[6]
         if planned is None:
-            tx.db.execute(
-                "INSERT INTO planned VALUES (?, ?, ?, ?, ?, ?, ?)", (entry.identity, state, reason, *digests, version)
-            )
+            new[identity] = (identity, state, reason, *digests, version)
         if decision.do is Admit.REPEAT:
             return self._repeat(tx, entry, decision, duplicate_of=None)
         if decision.do is Admit.SEND:

@@ -10,7 +10,9 @@ import pytest
 
 from omni_bulk import Omni, RefConflict, Result, SettingsError, Stopped
 from omni_bulk.account import World
+from omni_bulk.guards import SETTLED_MIN
 from omni_bulk.lock import OwnerLock
+from omni_bulk.singles import GUARD_PAUSE
 
 from .kit import FROM, Bench, Clock, number, until
 from .kit import bench as open_bench
@@ -358,3 +360,41 @@ async def test_a_living_process_keeps_its_claims_and_who_asks_waits(bench: Bench
             found = await send(omni, ref="a")
     assert found.status == "unknown"
     assert looked[:6] == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
+
+
+# ── too much goes wrong ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_when_most_are_refused_single_sends_pause_say_so_and_go_on(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop, slept = asyncio.get_running_loop(), [0.0]
+
+    async def sleep(seconds: float) -> None:
+        slept[0] += seconds
+        await asyncio.sleep(0)
+
+    bench.sandbox.state.refuse = "A322"
+    async with bench.omni(world=World(clock=lambda: loop.time() + slept[0], sleep=sleep)) as omni:
+        refused = await asyncio.gather(*(send(omni, f"r-{i}", i) for i in range(SETTLED_MIN - 1)))
+        assert {result.status for result in refused} == {"rejected"}
+        assert (slept[0], events(caplog, "guard")) == (0.0, [])
+        assert (await send(omni, "r-last")).status == "rejected"
+        (event,) = events(caplog, "guard")
+        assert (event.levelname, event.reason, event.seconds) == ("ERROR", "failure_rate", GUARD_PAUSE)
+        assert waits_for(omni) == "failure_rate"
+        bench.sandbox.state.refuse = None
+        assert (await send(omni, "next")).status == "accepted"  # the service goes on by itself
+        assert slept[0] == pytest.approx(GUARD_PAUSE, abs=0.5)
+        assert waits_for(omni) is None
+        bench.sandbox.state.refuse = "A322"
+        assert (await send(omni, "later")).status == "rejected"  # what was before the pause does not count any more
+        assert len(events(caplog, "guard")) == 1
+
+
+def waits_for(omni: Omni) -> str | None:
+    return omni.account.gate.waits_for
+
+
+def events(caplog: pytest.LogCaptureFixture, name: str) -> list[Any]:
+    return [record for record in caplog.records if getattr(record, "event", None) == name]

@@ -88,11 +88,14 @@ class Ran:
         return found
 
 
-def run(*arguments: str | Path, env: Mapping[str, str] | None = None, stdin: bytes | None = None, **how: Any) -> Ran:
-    """Runs a command to its end; stdin is empty and no terminal."""
+def run(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, stdin: bytes | None = None, under: Sequence[str] = (),
+    **how: Any,
+) -> Ran:  # fmt: skip
+    """Runs a command to its end, `under` another one if given; stdin is empty and no terminal."""
     feed: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     done = subprocess.run(
-        command(*arguments),
+        [*under, *command(*arguments)],
         check=False,
         env=dict(env or environment()),
         capture_output=True,
@@ -104,10 +107,12 @@ def run(*arguments: str | Path, env: Mapping[str, str] | None = None, stdin: byt
 
 
 @contextmanager
-def started(*arguments: str | Path, env: Mapping[str, str], **how: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A command under way, killed at the end if it still is."""
+def started(
+    *arguments: str | Path, env: Mapping[str, str], under: Sequence[str] = (), **how: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A command under way, `under` another one if given, killed at the end if it still is."""
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **how}
-    with subprocess.Popen(command(*arguments), env=dict(env), **how) as child:
+    with subprocess.Popen([*under, *command(*arguments)], env=dict(env), **how) as child:
         try:
             yield child
         finally:

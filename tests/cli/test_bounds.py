@@ -139,3 +139,41 @@ def test_a_test_message_in_the_sandbox_needs_no_settings() -> None:
     assert ran.code == 0
     assert "SANDBOX: nothing was sent." in ran.err
     assert not Path("list.sandbox.jsonl").exists()
+
+
+# ── check ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_check_says_of_money_and_of_those_who_get_nothing_what_send_does(
+    call: Call, api: Sandbox, usual: tuple[str, ...]
+) -> None:
+    Path("stop.txt").write_text("+82 10-2000-0001\n", encoding="utf-8")
+    bounds = ("--prices", "prices.csv", "--suppress", "stop.txt", "--once-per", "7d", "--max-cost", "19")
+    seen = call("check", *usual, *bounds, "--json").json
+    assert (seen["cost"], seen["currency"], seen["exit"]) == ("19", "KRW", 0)
+    assert seen["countries"] == {"KR": {"messages": 2, "segments": 2, "cost": "19"}}
+    assert seen["reasons"] == {"suppressed": 1}
+    assert not Path("ledger.db").exists()
+    sent = call(*usual, *bounds, "--summary-json", "-")
+    assert (sent.code, sent.json["cost"], sent.json["reasons"]) == (0, "19", {"suppressed": 1})
+    other = call("check", *usual, *bounds, "--campaign", "november", "--json").json
+    assert other["reasons"] == {"suppressed": 1, "once_per": 2}
+    write_list(4)
+    dear = call("check", *usual, *bounds, "--extend", "--json")
+    assert (dear.code, dear.json["exit"]) == (5, 5)
+    assert "19 KRW are spent already, more than --max-cost 19 KRW" in dear.err
+    assert api.state.posts == 2
+
+
+def test_an_approved_plan_binds_prices_and_those_who_get_nothing(
+    call: Call, api: Sandbox, usual: tuple[str, ...]
+) -> None:
+    Path("stop.txt").write_text("+82 10-2000-0001\n", encoding="utf-8")
+    bounds = ("--prices", "prices.csv", "--suppress", "stop.txt")
+    assert call("check", *usual, *bounds, "--save", "plan.json", "--by", "Kim").code == 0
+    Path("stop.txt").write_text("+82 10-2000-0002\n", encoding="utf-8")
+    refused = call(*usual, *bounds, "--plan", "plan.json")
+    assert (refused.code, "suppress" in refused.err) == (4, True)
+    Path("stop.txt").write_text("+82 10-2000-0001\n", encoding="utf-8")
+    assert call(*usual, *bounds, "--plan", "plan.json").code == 0
+    assert api.state.posts == 2

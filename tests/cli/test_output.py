@@ -33,7 +33,9 @@ def test_the_first_walk_needs_nothing_and_leaves_only_its_results(call: Call, mo
     assert "3 accepted" in ran.err
     assert "To send it for real, leave out --sandbox" in ran.err
     assert ran.out == b""
-    assert sorted(path.name for path in Path().iterdir()) == ["list.csv", "list.sandbox.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "list.csv", "list.sandbox.jsonl", "list.sandbox.rejects.csv",
+    ]  # fmt: skip
     assert call(*USUAL[:5], "--sandbox", "--yes").code == 1
     assert len(results("list.sandbox.jsonl")) == 5  # replaced
 
@@ -174,7 +176,7 @@ print(*set(sys.modules) - before, file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("verb", [(), ("send",), ("status",), ("sandbox",)])
+@pytest.mark.parametrize("verb", [(), ("send",), ("check",), ("status",), ("sandbox",)])
 def test_help_waits_for_no_heavy_module(verb: tuple[str, ...]) -> None:
     called = [sys.executable, "-c", _IMPORTED, *verb, "--help"]
     imported = subprocess.run(called, capture_output=True, text=True, check=True, timeout=60).stderr.split()
@@ -185,7 +187,7 @@ def test_help_waits_for_no_heavy_module(verb: tuple[str, ...]) -> None:
     assert not heavy & set(imported)
 
 
-@pytest.mark.parametrize("verb", ["send", "status", "sandbox"])
+@pytest.mark.parametrize("verb", ["send", "check", "status", "sandbox"])
 def test_every_verb_has_help_and_so_has_every_flag(verb: str, call: Call) -> None:
     assert f"\n  {verb} " in call("--help").out.decode()
     ran = call(verb, "--help")

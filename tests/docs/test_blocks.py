@@ -85,6 +85,7 @@ def test_a_python_block_sends_nothing_when_it_runs_again(desk: Desk) -> None:
     sending = [block for block in blocks("README.md", "python") if not block.mark and "Omni(" in block.text]
     assert sending
     desk.environment |= {"OMNI_CLIENT_ID": "sandbox", "OMNI_CLIENT_PASSWORD": "sandbox"}
+    (desk.folder / "omni-bulk.toml").write_text('signature = "Sample"\n')  # as a block before it does
     with desk.sandbox("omni-bulk sandbox --port 0") as sandbox:
         for block in sending:
             run_python(desk, block)

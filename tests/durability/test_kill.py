@@ -3,14 +3,15 @@
 import random
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from tests.cli.kit import (
     FROM,
-    Ran,
     Served,
     ended,
     environment,
@@ -31,7 +32,7 @@ FLAGS = ("--text", "Hello {name}", "--from", FROM, "--ledger", "ledger.db", "--r
 OUT = "list.results.jsonl"
 
 # What the server does meanwhile. The first is a good day.
-DAYS: dict[str, dict[str, object]] = {
+DAYS: dict[str, dict[str, Any]] = {
     "a good day": {},
     "half of the posts are throttled": {"faults": {"a020": 0.5}},
     "tokens live for half a second": {"token_ttl": 0.5, "claimed_ttl": 86_400},
@@ -44,12 +45,12 @@ def found_in_doubt() -> int:
     return sum(b'"interrupted"' in line for line in whole if line.endswith(b"\n"))
 
 
-def run_and_kill(served: Served, chance: random.Random) -> bool:
+def run_and_kill(served: Served, chance: random.Random, under: Sequence[str]) -> bool:
     """Starts the command and kills it: mostly in the middle of sending, sometimes before. False when it was over before."""
     before = served.taken()
     few = chance.randrange(2, 200)
     early = chance.random() < 0.25
-    with started("list.csv", *FLAGS, "--yes", env=environment(served)) as child:
+    with started("list.csv", *FLAGS, "--yes", env=environment(served), under=under) as child:
         begun = monotonic()
         moment = chance.uniform(0.2, 0.7)
         under_way = until(
@@ -60,24 +61,17 @@ def run_and_kill(served: Served, chance: random.Random) -> bool:
         return ended(child).code == -signal.SIGKILL and under_way
 
 
-def finish(served: Served) -> Ran:
-    """Runs until nobody is left. A fault that strikes at any pace drives the pace down; each run begins anew with it."""
-    while (done := run("list.csv", *FLAGS, "--yes", "--deadline", "5s", env=environment(served))).code == 6:
-        pass
-    return done
-
-
-def loop(kills: int, seed: int, **day: object) -> None:
+def loop(kills: int, seed: int, under: Sequence[str] = (), **day: Any) -> None:
     chance = random.Random(seed)
     recipients = max(RECIPIENTS, kills * EACH)
     write_list(recipients)
     with sandbox(latency_ms=20, seed=seed, **day) as served:
         settled = 0
         for _ in range(kills):
-            assert run_and_kill(served, chance), "the run was over before it could be killed"
+            assert run_and_kill(served, chance, under), "the run was over before it could be killed"
             assert found_in_doubt() - settled <= WORKERS
             settled = found_in_doubt()
-        done = finish(served)
+        done = run("list.csv", *FLAGS, "--yes", env=environment(served))
         states = judge(served, recipients)
         assert states == Counter(accepted=recipients - found_in_doubt(), unknown=found_in_doubt()), done.err
         assert done.code == (3 if found_in_doubt() else 0), done.err

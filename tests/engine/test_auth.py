@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_bulk.auth import LIFE_MAX, LIFE_MIN, LIFE_UNKNOWN, Grant, Tokens, due, no_token, passing
+from omni_bulk.auth import LIFE_MAX, LIFE_MIN, LIFE_UNKNOWN, REST, Grant, Tokens, due, life_of, no_token, passing
 from omni_bulk.errors import Stopped
 from omni_bulk.model import Kind, Verdict
 from omni_bulk.policy import PATIENCE
@@ -153,14 +153,14 @@ def test_closing_ends_a_refresh_under_way() -> None:
     ],
 )
 def test_a_token_is_replaced_ten_minutes_or_a_tenth_of_its_life_ahead(life: float | None, renewed: float) -> None:
-    assert due(life) == pytest.approx(renewed)
+    assert due(life_of(life)) == pytest.approx(renewed)
 
 
 @given(st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True)))
 def test_whatever_a_token_says_the_clock_asks_for_few(life: float | None) -> None:
-    assert 30 <= due(life) <= LIFE_MAX
+    assert 30 <= due(life_of(life)) < life_of(life) <= LIFE_MAX
     if life is not None and LIFE_MIN <= life <= LIFE_MAX:
-        assert due(life) < life
+        assert life_of(life) == life
 
 
 @pytest.mark.parametrize("expired", ["tomorrow", "2026-11-23T16:40:47", "", "9999999999"])
@@ -187,12 +187,48 @@ def test_the_token_is_replaced_when_it_is_due_and_not_before() -> None:
         first = await tokens.get()
         await asyncio.sleep(HOUR - 361)
         assert await tokens.get() is first
+        assert len(endpoint.asked) == 1
         await asyncio.sleep(2)
-        assert tokens.peek() is None
+        assert await tokens.get() is first  # nobody waits while it is good
+        await asyncio.sleep(1)
         assert (await tokens.get()).generation == 2
         assert len(endpoint.asked) == 2
 
     virtually(body, Endpoint(issued(HOUR)))
+
+
+def test_a_token_that_is_due_is_used_to_its_end_while_no_other_can_be_had() -> None:
+    async def body(endpoint: Endpoint, tokens: Tokens) -> None:
+        first = await tokens.get()
+        await asyncio.sleep(HOUR - 360)
+        while asyncio.get_running_loop().time() - START < HOUR - 1:
+            assert await tokens.get() is first
+            await asyncio.sleep(1)
+        asked = len(endpoint.asked)
+        await asyncio.sleep(1)
+        assert tokens.peek() is None
+        with pytest.raises(Stopped) as stopped:  # now somebody waits for the one that is tried for
+            await tokens.get()
+        assert stopped.value.exit_code == 69
+        assert asked < len(endpoint.asked) < 60  # one attempt after the other, not one for each message
+
+    virtually(body, Endpoint(issued(HOUR), omni("A999", 500)))
+
+
+def test_a_refusal_of_the_next_token_stops_nobody_before_the_end_of_the_one_in_use() -> None:
+    async def body(endpoint: Endpoint, tokens: Tokens) -> None:
+        first = await tokens.get()
+        await asyncio.sleep(HOUR - 359)
+        for _ in range(300):
+            assert await tokens.get() is first
+            await asyncio.sleep(1)
+        assert len(endpoint.asked) == 1 + 300 / REST
+        await asyncio.sleep(60)
+        with pytest.raises(Stopped) as stopped:
+            await tokens.get()
+        assert stopped.value.reason == "bad_credentials"
+
+    virtually(body, Endpoint(issued(HOUR), omni("A100", 401)))
 
 
 def test_a_token_of_a_few_seconds_is_not_asked_for_by_the_clock() -> None:
@@ -399,7 +435,7 @@ def test_no_token_is_shown_or_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def body(endpoint: Endpoint, tokens: Tokens) -> None:
         task = asyncio.create_task(tokens.get())
         grant = await task
-        shown.extend(map(repr, [grant, task, tokens, Grant(1, "Bearer s3cr3t", 0.0)]))
+        shown.extend(map(repr, [grant, task, tokens, Grant(1, "Bearer s3cr3t", 0.0, 1.0)]))
         tokens.refused(1, A001)
         with pytest.raises(Stopped) as stopped:
             await tokens.get()

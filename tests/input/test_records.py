@@ -40,10 +40,28 @@ class TestNames:
                 "휴대폰",
             ),
             *("휴대전화", "휴대폰번호", "핸드폰", "연락처", "수신자번호", "\ufeffto", "“to”", "to\u200b"),
+            *(
+                "고객 휴대폰번호",
+                "수취인연락처1",
+                "받는분 전화번호",
+                "회원휴대폰",
+                "휴대폰번호(필수)",
+                "휴대폰1",
+                "폰번호",
+                "받는 분",
+            ),
         ],
     )
     def test_the_number(self, name: str) -> None:
         assert roles("x", name) == {"to": name.strip()}
+
+    def test_of_two_that_could_be_the_number_the_surer_is_taken_and_told(self) -> None:
+        header = ("구매자명", "구매자연락처", "수취인명", "수취인연락처1", "받는분")
+        columns = Columns.of(header)
+        assert columns.names[columns.to or 0] == "수취인연락처1"
+        assert columns.notes == (
+            '\'to\' is read from "수취인연락처1", not from "구매자연락처", "받는분": --map COLUMN=to changes that.',
+        )
 
     @pytest.mark.parametrize(
         ("role", "names"),

@@ -25,7 +25,7 @@ def test_a_message() -> None:
     assert compose(row(), PLAIN) == Message(E164, "0212345678", "Kim, hello", "KR", "GSM-7", 1, 7, "r-1")
     korean = compose(row(text="안녕하세요 {name}"), PLAIN)
     assert korean == Message(
-        E164, "0212345678", "안녕하세요 {name}", "KR", "UCS-2", 1, 7, "r-1"
+        E164, "0212345678", "안녕하세요 {name}", "KR", "UCS-2", 1, 7, "r-1", ("unreplaced_braces",)
     )  # its own text: no template
 
 

@@ -53,6 +53,12 @@ async def no_task_is_left() -> AsyncIterator[None]:
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("omni-bulk")] == []
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, no row counts as slow."""
+    monkeypatch.setattr(feed, "HASTE", TIMEOUT)
+
+
 # ── lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 SIZES = [
@@ -65,6 +71,7 @@ SIZES = [
 ]
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize(("count", "expected"), SIZES)
 @pytest.mark.parametrize("kind", [list, iter], ids=["list", "iterator"])
 async def test_the_first_block_is_small_and_the_last_one_says_so(
@@ -73,6 +80,7 @@ async def test_the_first_block_is_small_and_the_last_one_says_so(
     assert await read(kind(list(rows(count)))) == expected
 
 
+@pytest.mark.usefixtures("patience")
 async def test_an_endless_list_is_read_as_far_as_it_is_used() -> None:
     asked = itertools.count()
     found = await taken(({"to": A, "n": next(asked)} for _ in itertools.count()), 2)
@@ -89,6 +97,26 @@ async def test_a_list_is_read_in_a_thread() -> None:
 
     assert await read(watched()) == [(1, True)]
     assert threading.main_thread() not in readers
+
+
+async def test_a_row_that_comes_slowly_waits_for_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, now = threading.Event(), [0.0]
+    monkeypatch.setattr(feed, "monotonic", lambda: now[0])
+
+    def cursor() -> Iterator[Row]:
+        yield {"to": A, "n": 0}
+        now[0] += 1.0
+        yield {"to": A, "n": 1}
+        assert go_on.wait(TIMEOUT), "a row that was there was kept until the next one came"
+        yield {"to": A, "n": 2}
+
+    async with asyncio.timeout(TIMEOUT), aclosing(blocks(cursor())) as reading:
+        first, last = await anext(reading)
+        go_on.set()
+        rest = [(len(block), is_last) async for block, is_last in reading]
+    assert (len(first), last) == (2, False)
+    assert sum(size for size, _ in rest) == 1
+    assert [is_last for _, is_last in rest] == [False] * (len(rest) - 1) + [True]
 
 
 @pytest.mark.parametrize("wrap", [iter, stream], ids=["list", "stream"])
@@ -274,6 +302,7 @@ async def test_a_list_that_is_being_read_is_left_to_its_thread() -> None:
     assert await asyncio.to_thread(closed.wait, TIMEOUT)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_what_is_no_generator_can_be_read_on() -> None:
     numbers = iter(list(rows(1000)))
     await taken(numbers, 1)

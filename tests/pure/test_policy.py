@@ -278,6 +278,25 @@ def test_after_a_stop_the_same_trouble_stops_again_until_the_api_answers(streak:
     assert watch(TROUBLE[streak]) == CALM
 
 
+# ── a pause for another cause ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("silence", SILENCE)
+def test_a_pause_that_was_asked_for_ends_with_an_answer_of_the_api(silence: str, watch: Watch) -> None:
+    watch.breaker.hold("failure_rate")
+    assert watch.breaker.probing == "failure_rate"
+    assert watch(silence, probe=True).pause == 2.0
+    assert watch.breaker.probing == "failure_rate"
+    assert watch("refused", probe=True) == CALM
+    assert watch.breaker.probing is None
+
+
+def test_a_pause_that_was_asked_for_changes_nothing_while_there_is_one(watch: Watch) -> None:
+    watch.shut("not_connected")
+    watch.breaker.hold("failure_rate")
+    assert watch.breaker.probing == "not_connected"
+
+
 # ── patience ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 OUT = Signal(out_of_patience=True)

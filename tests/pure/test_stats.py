@@ -1,6 +1,7 @@
 """Counts, and the exit code they make."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from omni_bulk.model import Result, Status
 from omni_bulk.policy import OTHER_TEXT
-from omni_bulk.stats import Examples, Summary, Tally, exit_code
+from omni_bulk.stats import Cause, Summary, Tally, exit_code
+from tests.pure.made import message, problem
 
 
 def result(status: Status, code: str | None = None, reason: str | None = None) -> Result:
@@ -105,7 +107,7 @@ def test_a_settled_message_has_its_reason_counted() -> None:
     made = Tally()
     made.message("KR", 1)
     made.settled(result(Status.UNKNOWN, reason="timeout"))
-    assert (made.codes, made.reasons, made.examples) == ({}, {"timeout": 1}, {})
+    assert (made.codes, made.reasons, made.causes) == ({}, {"timeout": 1}, {})
 
 
 def test_what_was_settled_before_is_a_state_but_not_of_this_run() -> None:
@@ -120,13 +122,13 @@ def test_what_was_settled_before_is_a_state_but_not_of_this_run() -> None:
 def test_the_first_rows_of_each_reason_are_kept_as_examples() -> None:
     made = Tally()
     for row in range(2, 9):
-        made.judged(Status.INVALID, "missing_field", again=False, row=row, detail=f"row {row}")
+        made.judged(Status.INVALID, "missing_field", again=False, row=row, detail="{name} has nothing", number="8210")
     made.judged(Status.SKIPPED, "duplicate", again=False, row=9)
     made.judged(Status.UNKNOWN, "interrupted", again=True, row=10)
-    assert made.examples == {
-        "missing_field": Examples(Status.INVALID, "row 2", [2, 3, 4]),
-        "duplicate": Examples(Status.SKIPPED, "", [9]),
-    }
+    assert list(made.causes.values()) == [
+        Cause(Status.INVALID, "missing_field", "{name} has nothing", 7, [2, 3, 4], ["**10"] * 3),
+        Cause(Status.SKIPPED, "duplicate", "", 1, [9], [""]),
+    ]
     assert made.reasons == {"missing_field": 7, "duplicate": 1, "interrupted": 1}
 
 
@@ -169,3 +171,22 @@ def test_a_campaign_is_complete_when_nobody_is_left_to_try(
         already_handled=0, segments=9, seconds=1.0, posts=9, exit_code=0, whole=whole,
     )  # fmt: skip
     assert summary.complete is complete
+
+
+def test_a_plan_shows_its_first_messages_with_masked_numbers_and_keeps_texts_out_of_its_repr() -> None:
+    tally = Tally()
+    for row in range(5):
+        tally.show(problem())
+        tally.show(replace(message("Hello"), row=row))
+    assert [(one.row, one.text) for one in tally.previews] == [(0, "Hello"), (1, "Hello"), (2, "Hello")]
+    assert all("*" in one.number for one in tally.previews)
+    assert "Hello" not in repr(tally)
+
+
+def test_invalid_rows_are_kept_in_order_with_why() -> None:
+    tally = Tally()
+    for row in (3, 5, 9):
+        tally.judged(Status.INVALID, "missing_field", again=row == 5, row=row, detail=f"in {row % 2}")
+    tally.judged(Status.SKIPPED, "duplicate", again=False, row=11)
+    assert list(tally.invalid.rows) == [3, 5, 9]
+    assert list(tally.invalid.reasons()) == [("missing_field", "in 1")] * 3

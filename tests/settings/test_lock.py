@@ -230,7 +230,6 @@ def test_who_cannot_say_who_it_is_does_not_keep_the_lock(monkeypatch: pytest.Mon
         pass
 
 
-@pytest.mark.filterwarnings("ignore:flock not supported")
 def test_a_filesystem_without_locks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*args: Any) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")

@@ -182,7 +182,7 @@ def test_the_sample_shows_every_setting_with_its_default(monkeypatch: pytest.Mon
     write("off.toml", sample)
     default = Settings()
     assert Settings(config="off.toml").model_copy(update={"config": None}) == default
-    on = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", sample)
+    on = re.sub(r"(?m)^#(?=[a-z0-9_]+ = )", "", sample)
     write("on.toml", on)
     write("company-ca.pem", "")
     write("prices.csv", "")
