@@ -9,17 +9,22 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from omni_bulk.account import Account
+from omni_bulk.barring import barring
+from omni_bulk.cost import Prices, countries_json, no_price
 from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, SettingsError, Stopped
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book
+from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
 from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
@@ -34,6 +39,8 @@ from omni_bulk.stats import Summary, Tally, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
 
 __all__ = ["Campaign", "Options"]
+
+T = TypeVar("T")
 
 
 class Campaign:
@@ -63,10 +70,16 @@ class Campaign:
         self._completed: str | None = None
         self._row: CampaignRow | None = None  # while it is open
         self._sink: Sink | None = None
+        self._closing = contextlib.ExitStack()
         self._sending: asyncio.Task[Summary] | None = None
         self._reader: Deliver | None = None
         self._left: Stopped | None = None  # why the run under way was told to end
         self._over: Stopped | None = None  # why none may begin any more
+
+    @property
+    def composition(self) -> Composition:
+        """How its messages are made of rows."""
+        return self._composition
 
     # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,7 +107,18 @@ class Campaign:
                 "they are not posted again"
             )
         self._row = reread(self._account, opened.row)
+        known = barring(
+            self._account.ledger.bars, self._row, self._account.ledger, self._options, self._composition,
+            self._account.world,
+        )  # fmt: skip
+        await self._in_thread(partial(self._closing.enter_context, known), self.notes.extend)
         self._completed = iso(self._row.completed_at)
+
+    async def _in_thread(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Whole, whoever is cancelled meanwhile: what it works with is closed after it."""
+        working = asyncio.ensure_future(asyncio.to_thread(work))
+        await waited([working])
+        then(working.result())
 
     @property
     def _open_row(self) -> CampaignRow:
@@ -160,31 +184,57 @@ class Campaign:
         `off` is asked between blocks whether to give up. Raises `Refused` for a list that `send` would refuse.
         """
         row = going_on(self._open_row, self._wanted)
-        with self._account.ledger.reading() as db:
-            tally = plan(db, row, self._account.ledger.key, self._composition, source, off)
+        account = self._account
+        with account.ledger.reading() as db:
+            tally = plan(
+                db, row, account.ledger.key, self._composition, source, off, bars=account.ledger.bars,
+                prices=account.prices,
+            )  # fmt: skip
         if refused := other_text_refusal(tally, self.name):
             raise refused
         return tally
+
+    def spent(self) -> Decimal:
+        """What the campaign spent so far, by the price list: accepted, unknown and in doubt. Blocks for some ms.
+
+        Raises `SettingsError` without a price list, `Stopped` where it has no price for what was sent.
+        """
+        prices = self._prices()
+        with self._account.ledger.reading() as db:
+            total, unpriced = prices.total(spent_by_campaign(db, self._open_row.id))
+        if unpriced:
+            raise no_price(sorted(unpriced))
+        return total
+
+    def _prices(self) -> Prices:
+        if self._account.prices is None:
+            raise SettingsError(
+                "a bound on the cost needs a price list: give --prices FILE, or `prices` in the settings"
+            )
+        return self._account.prices
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def send(
         self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None,
         max_failure_rate: float = MAX_FAILURE_RATE, max_unknown_rate: float = MAX_UNKNOWN_RATE,
+        max_cost: Decimal | None = None, start_at: datetime | None = None,
     ) -> ResultStream:  # fmt: skip
         """Sends to `recipients` and gives their results as they are recorded: ``async for result in campaign.send(…)``.
 
         Takes any iterable (read in a thread) or async iterable of `Recipient` or mappings, endless ones too. Yields one
         result per input; earlier ones have ``replayed=True``. `limit` is the most messages to send now, `deadline` the
-        seconds after which the rest waits for the next run. Raises what `run` raises, when the stream ends, and
+        seconds after which the rest waits for the next run. `max_cost` is the most that the campaign may spend in all, in
+        the currency of the price list; nothing leaves before `start_at`, an aware time. Raises what `run` raises, when the stream ends, and
         `Stopped` when sending ended before the list did for another cause than `limit` or `deadline`.
         """
-        limits = Limits(limit, deadline, max_failure_rate, max_unknown_rate)
+        limits = self._limits(limit, deadline, max_failure_rate, max_unknown_rate, max_cost, start_at)
         return ResultStream(partial(self._start, recipients, limits), self._leave_reader)
 
     async def run(
         self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None,
         max_failure_rate: float = MAX_FAILURE_RATE, max_unknown_rate: float = MAX_UNKNOWN_RATE,
+        max_cost: Decimal | None = None, start_at: datetime | None = None,
         deliver: Deliver | None = None,
     ) -> Summary:  # fmt: skip
         """Sends to `recipients` and returns the summary; `deliver` is called with every result and must not block.
@@ -195,8 +245,16 @@ class Campaign:
         Raises `Refused`, `LedgerError`, or what the caller's iterable raises. A stop is in the summary: `stopped` is its
         sentence and `exit_code` its code.
         """
-        limits = Limits(limit, deadline, max_failure_rate, max_unknown_rate)
+        limits = self._limits(limit, deadline, max_failure_rate, max_unknown_rate, max_cost, start_at)
         return await self._start(recipients, limits, deliver)
+
+    def _limits(
+        self, limit: int | None, deadline: float | None, failures: float, unknowns: float, cost: Decimal | None,
+        start_at: datetime | None,
+    ) -> Limits:  # fmt: skip
+        if cost is not None:
+            self._prices()
+        return Limits(limit, deadline, failures, unknowns, cost, None if start_at is None else start_at.timestamp())
 
     async def _start(self, recipients: Recipients, limits: Limits, deliver: Deliver | None) -> Summary:
         while self._sending is not None and not self._sending.done():
@@ -244,8 +302,14 @@ class Campaign:
         with ledger.reading() as db:
             adopting = book.adopting(db, row.id)
         identities = Identities(ledger.key, row.uuid)
-        admitter = Admitter(row, identities, run_id, replays=deliver is not None, adopting=adopting)
-        run = self.run_now = Run(account, row, admitter, self._composition, limits=limits, deliver=deliver)
+        admitter = Admitter(
+            row, identities, run_id, replays=deliver is not None, adopting=adopting, bars=ledger.bars,
+            now=account.world.now,
+        )  # fmt: skip
+        ledger.till.bind(row.id, limits.max_cost)
+        run = self.run_now = Run(
+            account, row, admitter, self._composition, limits=limits, deliver=deliver, hours=self._options.hours
+        )
         if self._left is not None:
             run.stop(self._left)
         posts = account.worker.posts
@@ -308,7 +372,9 @@ class Campaign:
             reasons=dict(tally.reasons), codes=dict(tally.codes), recipients=tally.read, remaining=tally.ready,
             already_handled=tally.handled, segments=tally.segments, seconds=seconds, posts=posts, exit_code=code,
             whole=tally.whole, stopped=None if stopped is None else str(stopped),
-            stop_reason=None if stopped is None else stopped.reason,
+            stop_reason=None if stopped is None else stopped.reason, cost=tally.sent_cost, currency=tally.currency,
+            countries=countries_json(tally.sent, tally.sent_segments, tally.sent_costs if tally.prices else None),
+            not_before=None if run.not_before is None else iso(round(run.not_before * 1000)),
         )  # fmt: skip
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,6 +421,7 @@ class Campaign:
 
     def _close(self) -> None:
         row, self._row = self._row, None
+        self._closing.close()
         if row is not None:
             self._account.ledger.follow(row, None)
         if self._sink is not None and self._options.sink is None:

@@ -5,7 +5,7 @@ tables of SQLite's, so memory stays flat however long the list is.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,9 +14,12 @@ from uuid import uuid4
 
 from omni_bulk.account import World
 from omni_bulk.already import sent_before
+from omni_bulk.barring import barring
+from omni_bulk.cost import Prices, Spent
 from omni_bulk.errors import Refused, SettingsError
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitter, Glance, Transaction, book
+from omni_bulk.ledger import Admitter, Bars, Glance, Transaction, book
+from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.model import CampaignRow
 from omni_bulk.naming import BAD_NAME, Wanted, is_name
 from omni_bulk.opening import PLAN_BLOCK, Options, find_campaign
@@ -39,15 +42,15 @@ def going_on(row: CampaignRow, wanted: Wanted) -> CampaignRow:
 
 def plan(
     db: sqlite3.Connection, row: CampaignRow, key: bytes, composition: Composition, source: Source,
-    off: Callable[[], bool] = lambda: False,
+    off: Callable[[], bool] = lambda: False, *, bars: Bars | None = None, prices: Prices | None = None,
 ) -> Tally:  # fmt: skip
     """Counts what `send` would do with the list. `db` only reads and is of this thread; `key` is the ledger's.
 
-    `off` is asked between blocks whether to give up.
+    `off` is asked between blocks whether to give up. `bars` knows who gets nothing, `prices` what the rest costs.
     """
-    tally = Tally(texts=TextCount(replacements()))
+    tally = Tally(texts=TextCount(replacements()), prices=prices)
     identities = Identities(key, row.uuid)
-    admitter = Admitter(row, identities, run=-1, dry=True, adopting=book.adopting(db, row.id))
+    admitter = Admitter(row, identities, run=-1, dry=True, adopting=book.adopting(db, row.id), bars=bars)
     tx = Transaction(db)
     for rows in source.blocks(PLAN_BLOCK):
         if off():
@@ -86,9 +89,12 @@ class Outlook:
     begun: bool
     refused: Refused | None = None
     explain: Callable[[str, str], str] = lambda _warning, _country: ""
+    spent: Sequence[Spent] = ()  # by the campaign, before
 
 
-def outlook(view: View, base: str, composition: Composition, options: Options, source: Source) -> Outlook:
+def outlook(
+    view: View, base: str, composition: Composition, options: Options, source: Source, prices: Prices | None = None
+) -> Outlook:
     """The plan of `send` for this list, made by looking only. Blocks.
 
     Raises `Refused` (something of the campaign changed), `OutputError` (its results file is another's), `InputError`.
@@ -109,8 +115,14 @@ def outlook(view: View, base: str, composition: Composition, options: Options, s
             notes.append(f"{marked} entries of {options.already} are known as sent")
         if known.id and (doubtful := book.count_claimed(db, known.id)):
             notes.append(f"{doubtful} messages are in doubt after an interruption; they are not posted again")
-        tally = plan(db, going_on(known, found.wanted), view.ledger.key, composition, source)
-    return Outlook(found.name, tally, notes, found.taken, other_text_refusal(tally, found.name), composition.explain)
+        spent = spent_by_campaign(db, known.id)
+        bars = Bars(view.ledger.key)
+        with barring(bars, replace(known, account=view.id or 0), view.ledger, options, composition, view.world) as told:
+            notes += told
+            row = going_on(known, found.wanted)
+            tally = plan(db, row, view.ledger.key, composition, source, bars=bars, prices=prices)
+    refused = other_text_refusal(tally, found.name)
+    return Outlook(found.name, tally, notes, found.taken, refused, composition.explain, spent)
 
 
 def _adopt(db: sqlite3.Connection, row: CampaignRow, key: bytes, path: Path, composition: Composition) -> int:

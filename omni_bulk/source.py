@@ -159,6 +159,11 @@ class Source:
         while block := list(islice(rows, size)):
             yield block
 
+    def cells(self) -> Iterator[Row]:
+        """Every row of a table that has no header, as its cells."""
+        with self._rows() as rows:
+            yield from rows
+
     def picked(self, lines: Iterable[int]) -> Iterator[Row]:
         """The header, and the rows that begin at these lines (ascending), as they stand in the list.
 

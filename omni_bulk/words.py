@@ -46,6 +46,10 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "country_rule": ("a rule of its country or of this campaign forbids it", "그 나라의 규칙이나 이 캠페인의 설정에 따라 보내지 않습니다"),
     "suppressed": ("the number is on the list of those who get nothing", "수신 거부 목록에 있는 번호입니다"),
     "once_per": ("the number got a message a short while ago", "얼마 전에 다른 문자를 받은 번호입니다"),
+    "no_window": (
+        "the window is never open in all time zones that it may be in",
+        "이 번호가 속할 수 있는 모든 시간대에서 동시에 열리는 발송 시간이 없습니다",
+    ),
     # how a message ended
     "expired": ("it could not be sent in time", "제때 보내지 못했습니다"),
     "not_connected": ("there was no connection", "서버에 연결하지 못했습니다"),

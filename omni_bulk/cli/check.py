@@ -73,7 +73,7 @@ class _Check:
         except OmniBulkError as error:
             self._tell_as_json({"campaign": self.order.name, "exit": error.exit_code, "stopped": str(error)})
             raise
-        refused = seen.refused or self._wrong_size(seen)
+        refused = seen.refused or self._wrong_size(seen) or self._too_dear(seen)
         code = self._exit_code(seen) if refused is None else refused.exit_code
         if self.json:
             self._tell_as_json(self._fields(seen, code, refused))
@@ -97,18 +97,30 @@ class _Check:
         from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
         from omni_bulk.omni import composition_of  # noqa: PLC0415
         from omni_bulk.planning import View, outlook  # noqa: PLC0415
+        from omni_bulk.pricelist import money  # noqa: PLC0415
 
         order, settings = self.order, self.order.settings
         refuse_network_filesystem(settings.ledger)
         with closing(Glance(settings.ledger)) as ledger:
             view = View(settings.client_id, settings.origin, ledger)
             composition = composition_of(settings, order.template)
-            return outlook(view, order.name, composition, out_of(order), order.source)
+            prices = money(settings.prices, settings.account_budget)
+            return outlook(view, order.name, composition, out_of(order), order.source, prices)
 
     def _wrong_size(self, seen: "Outlook") -> Any:
         from omni_bulk.guards import row_stop  # noqa: PLC0415
 
         return row_stop(seen.tally.read, min_rows=self.order.min_rows, max_rows=self.order.max_rows)
+
+    def _too_dear(self, seen: "Outlook") -> Any:
+        from omni_bulk.cli.sending import too_dear  # noqa: PLC0415
+        from omni_bulk.cost import no_price  # noqa: PLC0415
+
+        prices, most = seen.tally.prices, self.order.max_cost
+        if prices is None or most is None:
+            return None
+        spent, unpriced = prices.total(seen.spent)
+        return no_price(sorted(unpriced)) if unpriced else too_dear(seen.tally, spent, most)
 
     def _exit_code(self, seen: "Outlook") -> int:
         from omni_bulk.stats import exit_code  # noqa: PLC0415
@@ -137,7 +149,7 @@ class _Check:
 
 def plan_fields(tally: Any, *, name: str, rate: float) -> dict[str, object]:
     """The plan for programs, in the words of ``status --json``. No number in clear and no text is in it."""
-    from omni_bulk.cli.screen import text_fields  # noqa: PLC0415
+    from omni_bulk.cli.screen import cost_fields, text_fields  # noqa: PLC0415
     from omni_bulk.model import Status  # noqa: PLC0415
 
     states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
@@ -162,11 +174,6 @@ def plan_fields(tally: Any, *, name: str, rate: float) -> dict[str, object]:
         "warnings": {name: warned.count for name, warned in tally.warnings.items()},
         "texts": text_fields(tally.texts),
         "segments": tally.segments,
-        "countries": {
-            country: {"messages": number, "segments": tally.country_segments[country], "cost": None}
-            for country, number in tally.countries.most_common()
-        },
-        "cost": None,
-        "currency": None,
+        **cost_fields(tally),
         "seconds": round(tally.ready / rate, 1),
     }

@@ -12,6 +12,7 @@ OF_SENDING = frozenset(
     {
         "sandbox", "yes", "limit", "deadline", "max_failure_rate", "max_unknown_rate", "lock_wait", "workers", "timeout",
         "drain", "proxy", "ca_file", "require_ledger", "file_mode", "summary_json", "quiet", "verbose", "log_format", "plan",
+        "start_at", "test_to",
     }
 )  # fmt: skip
 # What changes nothing about who gets which text: where things lie, how fast it goes, what to make of the outcome. The
@@ -19,7 +20,7 @@ OF_SENDING = frozenset(
 _NOT_BOUND = OF_SENDING | {
     "recipients", "text", "text_file", "campaign", "per", "as_of", "config", "base_url", "ledger", "rate", "tolerate",
     "min_rows", "max_rows", "changed_text", "extend", "same_account", "already", "out", "rejects", "lang", "client_id",
-    "client_password", "require_plan", "tz",
+    "client_password", "require_plan", "tz", "budget", "max_cost",
 }  # fmt: skip
 
 

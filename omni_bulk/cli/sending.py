@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
+from omni_bulk.cli.trial import Trial
+from omni_bulk.cost import cost_stop
 from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
 from omni_bulk.guards import row_stop
 from omni_bulk.lock import refuse_network_filesystem
@@ -90,11 +93,13 @@ class Sending:
         omni = await stack.enter_async_context(
             Omni(settings, create_ledger=create, origin=origin, unrecorded=self._print_unrecorded)
         )
+        if order.test_to is not None:
+            return await Trial(order, screen, self.ending, self._agreed).go(omni, taken)
         self.campaign = campaign = omni.campaign(order.name, order.template, options=self._options())
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
         rejects = rejects_of(order, campaign.name)
-        whole_first = (order.min_rows, order.max_rows, order.plan)
+        whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
@@ -149,17 +154,25 @@ class Sending:
         if stopped := row_stop(self.planned.read, min_rows=order.min_rows, max_rows=order.max_rows):
             raise stopped
         campaign.approved = await asyncio.to_thread(hold_to, order, campaign.name, self.planned, begun=campaign.begun)
-        if order.yes:
-            return
+        if not order.yes:
+            self._show_plan(self.planned, campaign, settings)
+        if order.max_cost is not None:
+            spent = await asyncio.to_thread(campaign.spent)
+            if stopped := too_dear(self.planned, spent, order.max_cost, limited=order.limit is not None):
+                raise stopped
+
+    def _show_plan(self, planned: Tally, campaign: Campaign, settings: Settings) -> None:
+        order = self.order
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
         self.screen.plan(
-            self.planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes, explain=campaign.explain
+            planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes, explain=campaign.explain
         )
 
-    async def _agreed(self) -> bool:
+    async def _agreed(self, ready: int | None = None) -> bool:
         """The question, where somebody can answer and there is something to ask. Ctrl-C and end of input are a no."""
-        ready = 0 if self.planned is None else self.planned.ready
+        if ready is None:
+            ready = 0 if self.planned is None else self.planned.ready
         if not ready or self.order.sandbox or not _somebody_is_there():
             return True
         if not sys.stderr.isatty():
@@ -206,7 +219,7 @@ class Sending:
         sending = asyncio.create_task(
             campaign.run(
                 order.source, limit=order.limit, deadline=order.deadline, max_failure_rate=order.max_failure_rate,
-                max_unknown_rate=order.max_unknown_rate,
+                max_unknown_rate=order.max_unknown_rate, max_cost=order.max_cost, start_at=order.start_at,
             ),
             name="omni-bulk-send",
         )  # fmt: skip
@@ -215,7 +228,8 @@ class Sending:
         while not sending.done():
             await asyncio.wait({sending}, timeout=BAR_EVERY if live else LINE_EVERY)
             if campaign.run_now is not None and (live or not sending.done()):
-                show(campaign.run_now.tally, clock() - started, omni.account.gate.waits_for)
+                waits = campaign.run_now.waits_for or omni.account.gate.waits_for
+                show(campaign.run_now.tally, clock() - started, waits)
         await sending
 
     def _whole(self, summary: Summary) -> Summary:
@@ -328,6 +342,14 @@ def rejects_of(order: Order, name: str) -> RejectsFile | None:
     if path.resolve() == order.source.path.resolve():
         path = beside / f"{stem}.rejects.again.csv"
     return RejectsFile(path, order.source, order.lang)
+
+
+def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = False) -> Stopped | None:
+    """Whether `--max-cost` forbids what is planned. With `--limit` only so many are sent now, and the run itself keeps
+    to the bound, whatever the plan says.
+    """
+    cost = Decimal(0) if limited else sum(planned.costs.values(), Decimal(0))
+    return cost_stop(cost, spent, most, planned.currency or "", planned.unpriced)
 
 
 def next_step(summary: Summary, order: Order) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omni_bulk.errors import LedgerError, Stopped
-from omni_bulk.gate import Gate
+from omni_bulk.gate import Barred, Closed, Gate
 from omni_bulk.model import Kind, State, Verdict
 from omni_bulk.pace import bucket_size
 from tests.engine.fakes import ACCEPTED, BARE, DISK_FULL, NOT_SENT, THROTTLED, Book
@@ -482,5 +482,47 @@ def test_a_bug_in_the_pace_reaches_everybody_who_waits() -> None:
         assert scene.passed == []
         with pytest.raises(RuntimeError):
             await scene.pace
+
+    played(body)
+
+
+# ── what a claim leaves ready ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_gets_nothing_and_what_costs_too_much_does_not_pass() -> None:
+    """The others of the same commit do."""
+
+    async def body(scene: Scene) -> None:
+        dear = Stopped("too dear", reason="cost")
+        scene.book.refused = {2: "suppressed", 3: dear}
+        scene.enter(1, 2, 3, 4)
+        came = await scene.all()
+        assert came[0] is came[3] is False
+        assert isinstance(came[1], Barred) and came[1].reason == "suppressed"
+        assert came[2] is dear
+        assert scene.book.said(2) == scene.book.said(3) == []
+
+    played(body)
+
+
+def test_a_window_that_closed_is_seen_before_the_claim() -> None:
+    async def body(scene: Scene) -> None:
+        came = await asyncio.gather(
+            scene.gate.enter(1, lambda: False), scene.gate.enter(2, lambda: True), return_exceptions=True
+        )
+        assert isinstance(came[0], Closed) and came[1] is False
+        assert scene.book.said(1) == []
+
+    played(body)
+
+
+def test_a_probe_that_is_left_ready_hands_on_to_the_next() -> None:
+    async def body(scene: Scene) -> None:
+        scene.book.refused = {1: "suppressed"}
+        await scene.pause(1.0)
+        scene.enter(1, 2)
+        came = await scene.all()
+        assert isinstance(came[0], Barred)
+        assert came[1] is True, "the second is the probe in its place"
 
     played(body)

@@ -9,7 +9,7 @@ import pytest
 
 from omni_bulk.auth import Tokens
 from omni_bulk.errors import LedgerError, Stopped
-from omni_bulk.gate import Gate
+from omni_bulk.gate import Closed, Gate
 from omni_bulk.model import Kind, Message, Result, State, Status, Verdict
 from omni_bulk.wire import Answer, Failure
 from omni_bulk.worker import Job, Worker
@@ -461,5 +461,48 @@ def test_a_job_shows_neither_number_nor_text() -> None:
         await bench.deliver()
         assert "821012345678" not in repr(bench.job)
         assert "hello" not in repr(bench.job)
+
+    played(body, TAKEN)
+
+
+# ── what is never claimed ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_gets_nothing_any_more_is_skipped_without_a_post() -> None:
+    async def body(bench: Bench) -> None:
+        bench.book.refused = {ID: "suppressed"}
+        result = await bench.deliver()
+        assert (result.status, result.reason, result.attempts) == (Status.SKIPPED, "suppressed", 0)
+        assert bench.api.posts == []
+        assert bench.book.said(ID) == ["settle"]
+        bench.check()
+
+    played(body, TAKEN)
+
+
+def test_who_is_put_on_the_list_between_two_attempts_is_skipped_then() -> None:
+    async def body(bench: Bench) -> None:
+        sending = asyncio.create_task(bench.deliver())
+        while not bench.api.posts:
+            await asyncio.sleep(0.001)
+        bench.book.refused = {ID: "suppressed"}
+        result = await sending
+        assert (result.status, result.attempts, len(bench.api.posts)) == (Status.SKIPPED, 1, 1)
+        bench.check()
+
+    played(body, BUSY, TAKEN)
+
+
+def test_a_closed_window_and_a_bound_on_money_leave_it_ready() -> None:
+    async def body(bench: Bench) -> None:
+        bench.job.is_open = lambda: False
+        with pytest.raises(Closed):
+            await bench.deliver()
+        bench.job.is_open = None
+        bench.book.refused = {ID: Stopped("too dear", reason="cost")}
+        with pytest.raises(Stopped, match="too dear"):
+            await bench.deliver()
+        assert not bench.job.busy
+        bench.check()
 
     played(body, TAKEN)
