@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from omni_bulk.model import Result, Status
 from omni_bulk.policy import OTHER_TEXT
-from omni_bulk.stats import Cause, Summary, Tally, exit_code
+from omni_bulk.stats import Cause, InvalidRows, Summary, Tally, exit_code
 from tests.pure.made import message, problem
 
 
@@ -190,3 +190,11 @@ def test_invalid_rows_are_kept_in_order_with_why() -> None:
     tally.judged(Status.SKIPPED, "duplicate", again=False, row=11)
     assert list(tally.invalid.rows) == [3, 5, 9]
     assert list(tally.invalid.reasons()) == [("missing_field", "in 1")] * 3
+
+
+def test_invalid_rows_are_kept_with_their_reasons_in_the_order_of_the_list() -> None:
+    kept = InvalidRows()
+    for row, reason in ((2, "invalid_number"), (5, "missing_field"), (9, "invalid_number")):
+        kept.add(row, reason, "a clause")
+    assert (len(kept), list(kept.rows)) == (3, [2, 5, 9])
+    assert [reason for reason, _ in kept.reasons()] == ["invalid_number", "missing_field", "invalid_number"]
