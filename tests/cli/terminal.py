@@ -87,7 +87,10 @@ def on_terminal(
         stdin=its_end,
         stdout=its_end,
         stderr=its_end if stderr is None else stderr,
-        env={**env, "TERM": "xterm-256color"},
+        # Without COLUMNS and LINES, which pytest-xdist sets: the terminal says how wide it is.
+        env={
+            name: value for name, value in {**env, "TERM": "xterm-256color"}.items() if name not in {"COLUMNS", "LINES"}
+        },
         preexec_fn=take,  # noqa: PLW1509  no threads here that could hold a lock
     )
     os.close(its_end)

@@ -35,6 +35,12 @@ class Desk:
         for name in ("client-id", "client-password"):
             (secrets / name).write_text("sandbox\n")
 
+    def reject(self, name: str) -> None:
+        """Puts the damaged row of the sample where a run would have left it to be corrected."""
+        header, *_, damaged = (REPOSITORY / "samples" / "campaign.csv").read_text(encoding="utf-8").splitlines()
+        rows = (f"{header},omni-bulk: reason", f"{damaged},a spreadsheet made it a power of ten")
+        (self.folder / f"{name}.rejects.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
     def _shims(self, folder: Path) -> None:
         """The interpreter of these tests under the names that the documentation uses."""
         folder.mkdir(parents=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from omni_bulk.model import Status
+from omni_bulk.tables import country_rules, read_texts
 from tests.docs.desk import GOOD_ROWS, Desk
 from tests.docs.pages import PAGES, READMES, Block, blocks
 
@@ -66,6 +67,8 @@ def run(desk: Desk, block: Block) -> None:
     elif block.language == "console":
         run_console(desk, block)
     else:
+        if needed := re.match(r"omni-bulk (\w+)\.rejects\.csv ", block.text):
+            desk.reject(needed[1])
         done = desk.sh(set_up_part(block) if block.mark == "ci:first-command" else block.text)
         assert done.returncode == block.exit_code, f"{block}\n{done.stderr}"
 
@@ -119,7 +122,17 @@ def test_a_block_that_is_not_run_says_why(page: str) -> None:
     for block in blocks(page, *RUN):
         assert page in {"README.md", "README.ko.md", "samples/README.md"} or block.mark.startswith("not run: "), block
         assert block.mark in known or re.fullmatch(r"exit: \d+|not run: .{10,}", block.mark), block
-    assert {block.language for block in blocks(page)} <= {*RUN, "crontab", "text"}, page
+    assert {block.language for block in blocks(page)} <= {*RUN, "crontab", "text", "toml"}, page
+
+
+def test_the_files_shown_can_be_read(tmp_path: Path) -> None:
+    shown = [block.text for block in blocks("README.md", "toml")]
+    for number, text in enumerate(shown):
+        (tmp_path / f"{number}.toml").write_text(text, encoding="utf-8")
+    texts, rules = (tmp_path / "0.toml", tmp_path / "1.toml")
+    assert read_texts(texts).column == "lang"
+    assert country_rules(rules) != country_rules()
+    assert len(shown) == 2
 
 
 def test_the_shim_is_this_interpreter(desk: Desk) -> None:

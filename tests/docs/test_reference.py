@@ -23,7 +23,7 @@ from tests.docs.pages import READMES, codes, prose, read, table, tables
 pytestmark = pytest.mark.parametrize("page", READMES)
 
 PACKAGE = sorted((REPOSITORY / "omni_bulk").rglob("*.py"))
-_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 
 @cache
@@ -39,13 +39,19 @@ def all_flags() -> frozenset[str]:
 
 
 def documented_flags(page: str) -> dict[str, set[str]]:
-    """Flags by verb: those of a table headed by a verb are its own, those of the others belong to `send`."""
+    """Flags by verb: those of a table headed by a verb are its own, those of the others belong to `send`.
+
+    A row in parentheses says that the verb has the flags of `send` too, all but those named beside it.
+    """
     found: dict[str, set[str]] = {verb: set() for verb in VERBS}
+    but: dict[str, set[str]] = {}
     for head, *rows in tables(page):
-        if rows and codes(rows[0][0]) and rows[0][0].startswith("`--"):
+        if rows and rows[0][0].startswith(("`--", "(")):
             verb = next((code.split()[0] for code in codes(head[0])), "send")
             found[verb].update(flag for row in rows for flag in _FLAG.findall(row[0]))
-    return found
+            if rows[0][0].startswith("("):
+                but[verb] = set(_FLAG.findall(rows[0][1]))
+    return found | {verb: found[verb] | (found["send"] - without) for verb, without in but.items()}
 
 
 @cache

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.kit import (
     FROM,
+    PATIENCE,
     Served,
     ended,
     environment,
@@ -71,7 +72,8 @@ def loop(kills: int, seed: int, under: Sequence[str] = (), **day: Any) -> None:
             assert run_and_kill(served, chance, under), "the run was over before it could be killed"
             assert found_in_doubt() - settled <= WORKERS
             settled = found_in_doubt()
-        done = run("list.csv", *FLAGS, "--yes", env=environment(served))
+        # What is left goes at the pace that the day allows.
+        done = run("list.csv", *FLAGS, "--yes", env=environment(served), patience=PATIENCE + recipients / 50)
         states = judge(served, recipients)
         assert states == Counter(accepted=recipients - found_in_doubt(), unknown=found_in_doubt()), done.err
         assert done.code == (3 if found_in_doubt() else 0), done.err
