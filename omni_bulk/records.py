@@ -105,6 +105,13 @@ def unfit(cells: Sequence[str], size: int) -> str | None:
     return "nul_byte" if any("\0" in cell for cell in cells) else None
 
 
+# Reasons that are about one cell → its role.
+_CELL_OF: Final[Mapping[str, str]] = {
+    "invalid_number": "to", "ambiguous_number": "to", "not_mobile": "to", "invalid_from": "from", "invalid_ref": "ref",
+    "empty_text": "text", "bad_character": "text", "text_too_long": "text",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The columns of a list. `names` is the header as written; the roles are positions in it, None if absent.
@@ -146,6 +153,11 @@ class Columns:
             fields.setdefault(name, place)
         fields.update({name: place for place, name in mapped.items() if name not in _ROLES})
         return cls(names, roles["to"], roles["from"], roles["text"], roles["ref"], fields, tuple(notes))
+
+    def column_of(self, reason: str) -> str | None:
+        """The column in which the cell stands that is wrong for this reason, None where no single one is."""
+        place = {"to": self.to, "from": self.from_, "text": self.text, "ref": self.ref}.get(_CELL_OF.get(reason, ""))
+        return None if place is None else self.names[place]
 
     def lacks(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of `names` (`Template.fields`) that no column holds, by the comparison that templates make."""

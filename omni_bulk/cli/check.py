@@ -81,7 +81,13 @@ class _Check:
             settings = order.settings
             notes = [*order.source.columns.notes, *seen.notes]
             self.screen.plan(
-                seen.tally, name=seen.name, rate=settings.rate, ledger=self._ledger(), notes=notes, explain=seen.explain
+                seen.tally,
+                name=seen.name,
+                rate=settings.rate,
+                ledger=self._ledger(),
+                notes=notes,
+                explain=seen.explain,
+                column_of=order.source.columns.column_of,
             )
         if order.rejects is not None and (rejects := rejects_of(order, seen.name)) is not None:
             rejects.write(seen.tally.invalid, whole=True)

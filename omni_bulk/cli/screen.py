@@ -124,8 +124,12 @@ class Screen:
     def plan(
         self, tally: Tally, *, name: str, rate: float, ledger: str, notes: list[str],
         explain: Callable[[str, str], str] = lambda _warning, _country: "",
+        column_of: Callable[[str], str | None] = lambda _reason: None,
     ) -> None:  # fmt: skip
-        """What will be sent, what not and why, and how long it takes. `explain` is `Composition.explain`."""
+        """What will be sent, what not and why, and how long it takes.
+
+        `explain` is `Composition.explain`, `column_of` that of the list's columns.
+        """
         if self.json:
             self.say(
                 "plan", f"plan of campaign {name}", campaign=name, recipients=tally.read, ready=tally.ready,
@@ -140,7 +144,9 @@ class Screen:
             self.say("plan", line)
         seen = self.live or self.record  # numbers, though masked, and texts are for eyes: no log has them
         for line in (
-            *text_lines(tally.texts), *_problem_lines(tally, self.language, numbers=seen), *warning_lines(tally, explain)
+            *text_lines(tally.texts),
+            *_problem_lines(tally, self.language, column_of, numbers=seen),
+            *warning_lines(tally, explain),
         ):  # fmt: skip
             self.say("plan", line, style="yellow")
         if seen:
@@ -237,11 +243,15 @@ def _shares(tally: Tally) -> tuple[list[str], list[str]]:
     return rare, common
 
 
-def _problem_lines(tally: Tally, language: Language, *, numbers: bool) -> Iterator[str]:
+def _problem_lines(
+    tally: Tally, language: Language, column_of: Callable[[str], str | None], *, numbers: bool
+) -> Iterator[str]:
     for cause in sorted(tally.causes.values(), key=lambda cause: -cause.count):
         said = clause(cause.reason, cause.detail, language) if cause.detail or language != "en" else ""
         detail = f": {said}" if said else ""
-        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} ({_rows(cause, numbers=numbers)}){detail}"
+        column = column_of(cause.reason)
+        where = _rows(cause, numbers=numbers) + (f"; column {column}" if column else "")
+        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} ({where}){detail}"
 
 
 def _rows(cause: Cause, *, numbers: bool) -> str:

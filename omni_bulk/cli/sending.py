@@ -166,7 +166,13 @@ class Sending:
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
         self.screen.plan(
-            planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes, explain=campaign.explain
+            planned,
+            name=campaign.name,
+            rate=settings.rate,
+            ledger=ledger,
+            notes=notes,
+            explain=campaign.explain,
+            column_of=order.source.columns.column_of,
         )
 
     async def _agreed(self, ready: int | None = None) -> bool:

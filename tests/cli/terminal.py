@@ -87,7 +87,7 @@ def on_terminal(
         stdin=its_end,
         stdout=its_end,
         stderr=its_end if stderr is None else stderr,
-        # Without COLUMNS and LINES, which pytest-xdist sets: the terminal says how wide it is.
+        # Without COLUMNS and LINES of whoever runs the tests: the terminal says how wide it is.
         env={
             name: value for name, value in {**env, "TERM": "xterm-256color"}.items() if name not in {"COLUMNS", "LINES"}
         },

@@ -132,7 +132,7 @@ def test_the_files_shown_can_be_read(tmp_path: Path) -> None:
     texts, rules = (tmp_path / "0.toml", tmp_path / "1.toml")
     assert read_texts(texts).column == "lang"
     assert country_rules(rules) != country_rules()
-    assert len(shown) == 2
+    assert len(shown) == 3
 
 
 def test_the_shim_is_this_interpreter(desk: Desk) -> None:

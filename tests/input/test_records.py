@@ -244,3 +244,11 @@ class TestShapes:
     )
     def test_never_raises(self, row: dict[str, object]) -> None:
         assert isinstance(Shapes({"a": "to"}).recipient(row), Recipient)
+
+
+@pytest.mark.parametrize(
+    ("reason", "column"),
+    [("invalid_number", "휴대폰"), ("invalid_from", "발신번호"), ("text_too_long", None), ("duplicate", None)],
+)
+def test_what_is_wrong_with_one_cell_names_its_column(reason: str, column: str | None) -> None:
+    assert Columns.of(["이름", "휴대폰", "발신번호"]).column_of(reason) == column

@@ -100,4 +100,6 @@ def test_valid_is_what_libphonenumber_calls_valid(raw: str) -> None:
         assert to_of(raw, Composition(HELLO)) is None
         return
     if phonenumbers.is_valid_number(number) and phonenumbers.region_code_for_number(number) != "001":
-        assert to_of(raw, Composition(HELLO)) == phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        # What is written otherwise (+1 1 201 …, with a trunk prefix that is no zero) is repaired or refused.
+        assert to_of(raw, Composition(HELLO)) in ({e164} if raw == e164 else {e164, None})
