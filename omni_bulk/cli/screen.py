@@ -332,7 +332,7 @@ def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str |
     of = "" if total is None else f" of {total:,}"
     states = ", ".join(f"{number:,} {status}" for status, number in tally.run.items())
     pace = f"{done / seconds:.0f}/s" if seconds >= 1 else "starting"
-    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + _WAITS[waits] if waits else ''}"
+    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + _WAITS.get(waits, waits) if waits else ''}"
 
 
 def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: str | None) -> None:
@@ -340,7 +340,7 @@ def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: 
     detail = f"{done / seconds:.0f}/s" if seconds >= 1 else ""
     unusual = [f"{tally.run[status]:,} {status}" for status in Status if status != "accepted" and tally.run[status]]
     bar.update(
-        task, completed=done, detail="  ".join([detail, *unusual, f"waits: {_WAITS[waits]}" if waits else ""]).strip()
+        task, completed=done, detail="  ".join([detail, *unusual, f"waits: {_WAITS.get(waits, waits)}" if waits else ""]).strip()
     )
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from omni_bulk.cli import screen
 from omni_bulk.sandbox import Sandbox
+from omni_bulk.stats import Tally
 from tests.cli.conftest import Call
 from tests.cli.kit import FROM, results, run, write_list
 
@@ -177,3 +179,14 @@ def test_an_approved_plan_binds_prices_and_those_who_get_nothing(
     Path("stop.txt").write_text("+82 10-2000-0001\n", encoding="utf-8")
     assert call(*usual, *bounds, "--plan", "plan.json").code == 0
     assert api.state.posts == 2
+
+
+def test_the_progress_line_says_what_time_it_waits_for() -> None:
+    """Beside the causes that have a name of their own."""
+    line = screen._progress_text(Tally(), 3, 0.5, "2026-11-22 23:00 KST, 3 recipients wait")
+    assert line == "0 of 3 done, starting; waits: 2026-11-22 23:00 KST, 3 recipients wait"
+    assert "waits: server wants a pause" in screen._progress_text(Tally(), 3, 0.5, "throttled")
+    with screen.Screen()._bar() as bar:
+        task = bar.add_task("sending", total=3, detail="")
+        screen._move(bar, task, Tally(), 0.5, "2026-11-22 23:00 KST")
+        assert bar.tasks[0].fields["detail"] == "waits: 2026-11-22 23:00 KST"

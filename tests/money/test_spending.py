@@ -174,7 +174,7 @@ async def test_a_rolled_back_claim_is_not_counted() -> None:
 
         def fails(tx: Any) -> None:
             with pytest.raises(AssertionError, match="not ready"):
-                book.claim(tx, [1], 0, ledger.bars)
+                book.claim(tx, [1], omni.account.world.now(), ledger.bars)
             raise Stopped("the transaction is of no use", reason="test")
 
         with pytest.raises(Stopped):
