@@ -340,7 +340,9 @@ def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: 
     detail = f"{done / seconds:.0f}/s" if seconds >= 1 else ""
     unusual = [f"{tally.run[status]:,} {status}" for status in Status if status != "accepted" and tally.run[status]]
     bar.update(
-        task, completed=done, detail="  ".join([detail, *unusual, f"waits: {_WAITS.get(waits, waits)}" if waits else ""]).strip()
+        task,
+        completed=done,
+        detail="  ".join([detail, *unusual, f"waits: {_WAITS.get(waits, waits)}" if waits else ""]).strip(),
     )
 
 
