@@ -168,7 +168,8 @@ async def test_half_of_the_messages_refused_stop_the_run(monkeypatch: pytest.Mon
 
 async def test_nine_faults_short_tokens_and_a_rate_limit_leave_as_many_unknown_as_were_ambiguous() -> None:
     """With the guards off (a share of 1), nothing is taken twice, nobody is missing, and `unknown` is exact."""
-    async with Sandbox(tps=500, token_ttl=3.0, latency_ms=5, faults=dict.fromkeys(NINE, 0.01), seed=7) as sandbox:
+    # 200 a second is less than any machine that runs these tests can send, so the limit is met.
+    async with Sandbox(tps=200, token_ttl=3.0, latency_ms=5, faults=dict.fromkeys(NINE, 0.01), seed=7) as sandbox:
         told = await send(sandbox.url, 4_000, timeout=2.0, guarded=False)
         stats = sandbox.stats()
     assert told.stopped is None
