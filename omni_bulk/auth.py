@@ -135,9 +135,8 @@ class Tokens:
         error = task.exception()
         if error is None:
             self._grant = task.result()
-        elif (
-            isinstance(error, Stopped) and self.peek() is not None
-        ):  # nobody waits for it, and nobody else needs one yet
+        elif isinstance(error, Stopped) and self.peek() is not None:
+            # Nobody waits for it, and nobody needs one yet: it is asked for again after a rest.
             self._stopped, self._rests_until = error, self._clock() + REST
 
     async def _renew(self) -> Grant:

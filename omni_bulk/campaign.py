@@ -172,10 +172,6 @@ class Campaign:
             raise
         return opening.result()
 
-    def explain(self, warning: str, country: str) -> str:
-        """What a warning of a message to this country says to people."""
-        return self._composition.explain(warning, country)
-
     # ── planning ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def plan(self, source: Source, off: Callable[[], bool] = lambda: False) -> Tally:
@@ -224,9 +220,10 @@ class Campaign:
 
         Takes any iterable (read in a thread) or async iterable of `Recipient` or mappings, endless ones too. Yields one
         result per input; earlier ones have ``replayed=True``. `limit` is the most messages to send now, `deadline` the
-        seconds after which the rest waits for the next run. `max_cost` is the most that the campaign may spend in all, in
-        the currency of the price list; nothing leaves before `start_at`, an aware time. Raises what `run` raises, when the stream ends, and
-        `Stopped` when sending ended before the list did for another cause than `limit` or `deadline`.
+        seconds after which the rest waits for the next run. `max_cost` is the most that the campaign may spend in all,
+        in the currency of the price list; nothing leaves before `start_at`, an aware time. Raises what `run` raises,
+        when the stream ends, and `Stopped` when sending ended before the list did for another cause than `limit` or
+        `deadline`.
         """
         limits = self._limits(limit, deadline, max_failure_rate, max_unknown_rate, max_cost, start_at)
         return ResultStream(partial(self._start, recipients, limits), self._leave_reader)

@@ -17,6 +17,9 @@ from omni_bulk.model import Kind, Verdict
 from omni_bulk.pace import Controller, bucket_size, micro_batch
 from omni_bulk.policy import PATIENCE, Breaker, Signal
 
+RATE_STEP = 0.02  # relative change of the rate that is worth a new limiter
+logger = logging.getLogger("omni_bulk")
+
 
 class Barred(Exception):
     """The message was not claimed, because its recipient gets nothing any more. `reason` is a slug."""
@@ -28,10 +31,6 @@ class Barred(Exception):
 
 class Closed(Exception):
     """The message was not claimed: its recipient's window has closed while it waited."""
-
-
-RATE_STEP = 0.02  # relative change of the rate that is worth a new limiter
-logger = logging.getLogger("omni_bulk")
 
 
 class _Waiter:

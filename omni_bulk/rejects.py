@@ -60,7 +60,7 @@ class RejectsFile:
                 text.write(self._line(cells))
             text.flush()
             text.detach()
-        return len(invalid.rows)
+        return len(invalid)
 
     def _rows(self, invalid: InvalidRows, encoding: str) -> Iterator[list[str]]:
         language = self._language if _can_say(encoding, self._language) else "en"

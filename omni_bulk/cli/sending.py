@@ -95,10 +95,10 @@ class Sending:
         )
         if order.test_to is not None:
             return await Trial(order, screen, self.ending, self._agreed).go(omni, taken)
-        self.campaign = campaign = omni.campaign(order.name, order.template, options=self._options())
+        self.campaign = campaign = omni.campaign(order.name, order.template, options=out_of(order))
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
-        rejects = rejects_of(order, campaign.name)
+        rejects = await asyncio.to_thread(rejects_of, order, campaign.name)  # it reads the list, for its digest
         whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
@@ -130,9 +130,6 @@ class Sending:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="omni-bulk-sandbox-"))
             here["ledger"] = Path(folder) / "ledger.db"
         return order.settings.model_copy(update=here), SANDBOX, lambda: len(served.messages)
-
-    def _options(self) -> Options:
-        return out_of(self.order)
 
     def _may_create(self, settings: Settings) -> bool:
         """Without a terminal a ledger that was not named is never created: a job with a lost home would send twice."""
@@ -171,7 +168,7 @@ class Sending:
             rate=settings.rate,
             ledger=ledger,
             notes=notes,
-            explain=campaign.explain,
+            explain=campaign.composition.explain,
             column_of=order.source.columns.column_of,
         )
 

@@ -54,6 +54,10 @@ def count_forgotten(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM suppressed WHERE kind = ?", (FORGOTTEN,)).fetchone()[0])
 
 
+def _any_suppressed(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM suppressed)").fetchone()[0])
+
+
 # ── who was reached ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -151,14 +155,14 @@ class Bars:
 
     def any(self, db: sqlite3.Connection) -> bool:
         """Whether anybody may be barred at all."""
-        return bool(self._runs) or db.execute("SELECT EXISTS (SELECT 1 FROM suppressed)").fetchone()[0] == 1
+        return bool(self._runs) or _any_suppressed(db)
 
     def asks(self, db: sqlite3.Connection, campaign: int) -> bool:
         """Whether anybody may be barred now. Also looks who was reached meanwhile: call it once for many numbers."""
         own = self._runs.get(campaign)
         if own is not None and own.reached is not None:
             own.reached.look(db)
-        return own is not None or db.execute("SELECT EXISTS (SELECT 1 FROM suppressed)").fetchone()[0] == 1
+        return own is not None or _any_suppressed(db)
 
     def reason(self, db: sqlite3.Connection, campaign: int, number: str, message: int = 0) -> str | None:
         """Why this number gets nothing: ``suppressed``, ``once_per``; None if nothing speaks against it."""
