@@ -90,7 +90,7 @@ class Ran:
 
 def run(
     *arguments: str | Path, env: Mapping[str, str] | None = None, stdin: bytes | None = None, under: Sequence[str] = (),
-    patience: float = PATIENCE, **how: Any,
+    **how: Any,
 ) -> Ran:  # fmt: skip
     """Runs a command to its end, `under` another one if given; stdin is empty and no terminal."""
     feed: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
@@ -99,7 +99,7 @@ def run(
         check=False,
         env=dict(env or environment()),
         capture_output=True,
-        timeout=patience,
+        timeout=PATIENCE,
         **feed,
         **how,
     )
