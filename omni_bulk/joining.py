@@ -35,16 +35,23 @@ def read_report(raw: object, *, source: Way, proven: bool, received_at: int) -> 
         msg_type=_text(fields.get("msgType")),
         carrier=_text(fields.get("carrier")),
         parts=_whole(fields.get("resCnt")),
-        json=orjson.dumps(raw),
+        json=_whole_json(raw),
         source=source,
         proven=proven,
         received_at=received_at,
     )
 
 
+def _whole_json(raw: object) -> bytes:
+    try:
+        return orjson.dumps(raw)
+    except TypeError:  # half a surrogate pair or an integer beyond 64 bits: as the standard library escapes it
+        return json.dumps(raw).encode()
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, str):
-        return value[:TEXT_MAX]
+        return value[:TEXT_MAX].encode("utf-8", "replace").decode()  # what SQLite takes
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

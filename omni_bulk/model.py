@@ -83,7 +83,8 @@ class Result:
     """The final record of sending to one recipient; a line of the results file.
 
     `seq` counts the lines of the campaign from 1 without gaps; `ref` is the key sent on the wire, None for a row that
-    repeats another (`duplicate_of` then names that ref). `sent_at` is ISO 8601 with offset, `latency_ms` the duration
+    repeats another (`duplicate_of` then names that ref). `copy` is 2 for a message that the operator had posted again,
+    under `wire_ref`. `http` is the status of the last answer, and in the ledger only. `sent_at` is ISO 8601 with offset, `latency_ms` the duration
     of the last POST in milliseconds, `attempts` the POSTs whose bytes may have left. `replayed` marks a result that was
     recorded before this call.
     """
@@ -109,6 +110,9 @@ class Result:
     warnings: tuple[str, ...] = ()
     duplicate_of: str | None = None
     replayed: bool = False
+    copy: int = 1
+    wire_ref: str | None = None
+    http: int | None = None
 
 
 class Kind(Enum):

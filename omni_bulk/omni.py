@@ -1,7 +1,7 @@
 """The account in a Python program: single sends, idempotent by ref, and campaigns over one token, pool, pace and ledger."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -18,12 +18,14 @@ from omni_bulk.errors import SettingsError, Stopped
 from omni_bulk.ledger import Ledger
 from omni_bulk.model import Recipient, Result
 from omni_bulk.naming import Period
+from omni_bulk.reports import Collector
 from omni_bulk.rules import Composition
 from omni_bulk.settings import Settings
 from omni_bulk.singles import Singles
 from omni_bulk.source import Source
 from omni_bulk.stream import waited
 from omni_bulk.text import Template
+from omni_bulk.webhook import Receipt, receive
 
 _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
 
@@ -56,6 +58,7 @@ class Omni:
         self._singles: Singles | None = None
         self._campaigns: WeakSet[Campaign] = WeakSet()
         self._drained = False
+        self._receiving: asyncio.Task[Collector] | None = None
 
     async def __aenter__(self) -> Self:
         opening = asyncio.ensure_future(self._open())
@@ -105,7 +108,7 @@ class Omni:
 
     async def _close(self) -> None:
         """Whole, whoever is cancelled meanwhile: what is half closed would keep its thread, and its claims unsettled."""
-        self._account = self._singles = None
+        self._account = self._singles = self._receiving = None
         closing = asyncio.ensure_future(self._stack.aclose())
         await waited([closing])
         closing.result()
@@ -189,6 +192,36 @@ class Omni:
         campaign = Campaign(self.account, name, composition, chosen)
         self._campaigns.add(campaign)
         return campaign
+
+    def reports(
+        self, out: str | PathLike[str] | None = None, *, foreign: str | PathLike[str] | None = None,
+        patience: float | None = None,
+    ) -> Collector:  # fmt: skip
+        """The collector of this account's delivery reports: ``async with omni.reports() as reports: await reports.poll()``.
+
+        Reports are kept in the ledger's second file, and appended to `out` and those of other systems to `foreign` when
+        given. `patience` is how many seconds an API that does not answer is asked again (None: for ever). Entering it
+        raises `Refused` when another process collects for this account.
+        """
+        return Collector(
+            self.account, out=None if out is None else Path(out), foreign=None if foreign is None else Path(foreign),
+            patience=patience,
+        )  # fmt: skip
+
+    async def receive_report(self, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Takes in a POST of the webhook, in whatever framework it came: answer with the receipt's status and body.
+
+        The report is on the disk when this returns with status 200; with any other the API sends it again. With
+        ``OMNI_WEBHOOK_SECRET`` set, what is not signed within 5 minutes is refused (401). Without it a report is kept,
+        but an `unknown` message is closed only after the API itself has confirmed it (``omni-bulk reports --inquire``).
+        """
+        account, secret = self.account, self.settings.webhook_secret
+        if self._receiving is None or (self._receiving.done() and self._receiving.exception() is not None):
+            collector = Collector(account, shared=True)
+            self._receiving = asyncio.create_task(self._stack.enter_async_context(collector), name="omni-bulk-webhook")
+        collector = await asyncio.shield(self._receiving)
+        plain = None if secret is None else secret.get_secret_value()
+        return await receive(collector, headers, body, secret=plain, now=self._world.epoch())
 
     async def drain(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  the drain time is the caller's word
         """Takes nothing new any more, and waits until what is in flight is recorded, `timeout` seconds at most.

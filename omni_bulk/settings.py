@@ -55,6 +55,7 @@ _MUST_BE: Mapping[str, str] = {
     "countries": "must be countries' two letters such as KR,JP",
     "tz": f"must be a time zone such as {TZ_DEFAULT}",
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
+    "webhook_secret": "must be text on one line, and not empty",
 }
 _QUOTED = frozenset({"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"})
 
@@ -88,7 +89,8 @@ class Settings(BaseSettings):
     flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
     authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
     interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
-    when it is told nothing else. `config` is the TOML that was read, None when there was none.
+    when it is told nothing else. `webhook_secret` (``OMNI_WEBHOOK_SECRET``, or with ``_FILE``) is what pushed reports
+    are signed with. `config` is the TOML that was read, None when there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -110,6 +112,7 @@ class Settings(BaseSettings):
     countries: tuple[Country, ...] | None = Field(None, min_length=1)
     tz: str = TZ_DEFAULT
     text_max: int = Field(TEXT_MAX_DEFAULT, ge=1, le=TEXT_MAX_MAX)
+    webhook_secret: SecretStr | None = None
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})
@@ -185,7 +188,7 @@ class Settings(BaseSettings):
             raise ValueError  # True would pass for 1, and nothing here may be blank
         return value
 
-    @field_validator("client_id", "client_password")
+    @field_validator("client_id", "client_password", "webhook_secret")
     @classmethod
     def _one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if _CONTROL.search(_plain(value) or ""):  # both go into a header

@@ -148,16 +148,16 @@ def forget_if_restored(tx: Transaction) -> None:
 
 def catch_up(tx: Transaction, campaign: int, after: int) -> int:
     """Learns the msgKeys in the next `BLOCK` lines of a campaign. Gives the last line looked at."""
-    upto = after + BLOCK
+    next_lines = "SELECT seq FROM ledger.line WHERE campaign = ? AND seq > ? ORDER BY seq LIMIT ?"
+    sql = f"SELECT max(seq), (SELECT seq FROM ledger.campaign WHERE id = ?) FROM ({next_lines})"  # noqa: S608  a constant
+    found, end = tx.db.execute(sql, (campaign, campaign, after, BLOCK)).fetchone()
+    last = int(end if found is None else found)  # lines may have been pruned
     tx.db.execute(
         "INSERT OR IGNORE INTO key SELECT key_of(msg_key), message.id FROM ledger.line "
         "JOIN ledger.message ON message.id = line.message "
         "WHERE line.campaign = ? AND line.seq > ? AND line.seq <= ? AND msg_key IS NOT NULL AND state = 2",
-        (campaign, after, upto),
+        (campaign, after, last),
     )
-    # As far as there are lines: what is written meanwhile is the next call's.
-    sql = "SELECT coalesce(max(seq), ?) FROM ledger.line WHERE campaign = ? AND seq > ? AND seq <= ?"
-    last = int(tx.db.execute(sql, (after, campaign, after, upto)).fetchone()[0])
     tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
     return last
 
@@ -192,8 +192,9 @@ _INSERT = (
 # A copy that came by an authenticated way replaces one that did not: whoever forged that may have changed its ref. What
 # was not ours then may be by now (a campaign that was adopted), so it is judged again.
 _AGAIN = (
-    "UPDATE report SET (ref, text, sent_at, service, msg_type, carrier, parts, json, source, proven, verdict) = "
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, 1, CASE verdict WHEN 'joined' THEN verdict ELSE NULL END) "
+    "UPDATE report SET (ref, text, sent_at, service, msg_type, carrier, parts, json, source, proven, verdict, reason) = "
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, 1, CASE verdict WHEN 'joined' THEN verdict END, "
+    "CASE WHEN verdict <> 'hint' THEN reason END) "
     "WHERE account = ? AND key = ? AND proven = 0"
 )
 _REOPEN = "UPDATE report SET verdict = NULL WHERE account = ? AND key = ? AND verdict IN ('foreign', 'unmatched')"
@@ -352,3 +353,64 @@ def after(db: sqlite3.Connection, account: int, last: int) -> list[Report]:
     """The next `BLOCK` reports after this id, for the file."""
     sql = f"SELECT {_COLUMNS} FROM report WHERE account = ? AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
     return [_report(row) for row in db.execute(sql, (account, last, BLOCK))]
+
+
+# ── asking about single messages ──────────────────────────────────────────────────────────────────────────────────
+
+
+def silent(
+    db: sqlite3.Connection,
+    campaign: int,
+    *,
+    after: int,
+    claimed_from: int,
+    claimed_to: int,
+    asked_before: int,
+    least: int,
+) -> list[tuple[int, str]]:
+    """The next `BLOCK` accepted messages (id over `after`) of which fewer than `least` reports came: (id, msgKey).
+
+    Claimed in the given time; not those about which was asked since `asked_before`.
+    """
+    sql = (
+        "SELECT id, msg_key FROM ledger.message WHERE id > ? AND campaign = ? AND state = 2 AND msg_key IS NOT NULL "
+        "AND claimed_at BETWEEN ? AND ? "
+        "AND NOT EXISTS (SELECT 1 FROM inquired WHERE inquired.message = message.id AND inquired.at >= ?) "
+        "AND (SELECT count(*) FROM report WHERE report.message = message.id) < ? ORDER BY id LIMIT ?"
+    )
+    return db.execute(sql, (after, campaign, claimed_from, claimed_to, asked_before, least, BLOCK)).fetchall()
+
+
+def hints(db: sqlite3.Connection, account: int) -> list[str]:
+    """The msgKeys that would settle an unknown if somebody vouched for them."""
+    sql = (
+        "SELECT DISTINCT msg_key FROM report WHERE account = ? AND (verdict IS NULL OR verdict IN ('waiting', 'hint')) "
+        "AND verdict = 'hint'"
+    )
+    return [str(row[0]) for row in db.execute(sql, (account,))]
+
+
+def asked(tx: Transaction, message: int, now: int, found: int) -> None:
+    """A message was inquired about."""
+    sql = "INSERT INTO inquired VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, found = excluded.found"
+    tx.db.execute(sql, (message, now, found))
+
+
+def count_foreign(db: sqlite3.Connection, account: int, reports: Iterable[Report]) -> int:
+    """How many of these reports are another system's."""
+    sql = "SELECT 1 FROM report WHERE account = ? AND key = ? AND verdict = 'foreign'"
+    return sum(db.execute(sql, (account, report_key(report))).fetchone() is not None for report in reports)
+
+
+def first_unread(db: sqlite3.Connection, account: int, since: int) -> int | None:
+    """When the first message was sent whose report nobody can have collected by `since` (ms); None when there is none.
+
+    On a reader of the ledger. By runs, so that no message is looked at: of a run that began before, since then.
+    """
+    sql = (
+        "SELECT min(max(run.started_at, ?)) FROM run JOIN campaign ON campaign.id = run.campaign "
+        "WHERE campaign.account = ? AND coalesce(run.ended_at, run.started_at) > ? "
+        "AND EXISTS (SELECT 1 FROM message WHERE message.campaign = campaign.id AND message.state IN (2, 5))"
+    )
+    row = db.execute(sql, (since, account, since)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])

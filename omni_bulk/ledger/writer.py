@@ -38,8 +38,11 @@ Outcomes = list[tuple[asyncio.Future[Any], Any]]
 class Writer:
     """Group commit. `submit` from the event loop; operations run in the writer's thread, in order."""
 
-    def __init__(self, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop, *, checkpoint_every: int = CHECKPOINT_EVERY
+    ) -> None:
         self._db = db
+        self._checkpoint_every = checkpoint_every
         self._loop = loop
         self._followers: dict[int, Follower] = {}
         self._pending: Batch = []
@@ -177,7 +180,7 @@ class Writer:
         self.commits += 1
         self._tell_followers(transaction)
         self._since_checkpoint += operations
-        if self._since_checkpoint >= CHECKPOINT_EVERY:
+        if self._since_checkpoint >= self._checkpoint_every:
             self._checkpoint("PASSIVE")
 
     def _tell_followers(self, transaction: Transaction) -> None:
@@ -197,7 +200,7 @@ class Writer:
     def _checkpoint(self, mode: str) -> None:
         self._since_checkpoint = 0
         try:
-            self._db.execute(f"PRAGMA wal_checkpoint({mode})")  # a reader in its way is no error: later, then
+            self._db.execute(f"PRAGMA main.wal_checkpoint({mode})")  # a reader in its way is no error: later, then
         except sqlite3.Error as error:
             self.failure = self.failure or ledger_error(error, "the ledger could not be written")
 
