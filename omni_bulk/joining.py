@@ -15,8 +15,10 @@ import orjson
 from omni_bulk.model import Report, State, Way, Whose
 from omni_bulk.results import epoch_ms
 
+DAY = 86_400_000  # ms
+DIE_AFTER = 3 * DAY  # ms until the API deletes a report that nobody collected (guide)
 GRACE = 5 * 60_000  # ms by which our clock and the API's may differ
-LATE_MAX = 24 * 3_600_000  # ms after its claim that a message may have been sent: a ref used again later is another's
+LATE_MAX = DAY  # ms after its claim that a message may have been sent: a ref used again later is another's
 TEXT_MAX = 400  # characters of one field that get a column; the whole object is kept beside
 
 
@@ -227,3 +229,35 @@ def _of_settled(report: Report, candidates: Sequence[Candidate]) -> Judgement:
     if len(accepted) == 1:
         return Judgement(Whose.DOUBLE, accepted[0].message, "second_msg_key")
     return Judgement(Whose.UNMATCHED, reason="settled_otherwise" if not accepted else "ambiguous_ref")
+
+
+# ── neglect ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Neglect:
+    """Reports that nobody collects: `lost` says that some have died already, `sentence` what to do."""
+
+    lost: bool
+    sentence: str
+
+
+def neglect(unread_since: int | None, now: int) -> Neglect | None:
+    """What to say about messages sent since `unread_since` (ms; None: none) whose reports nobody has collected yet.
+
+    Nothing for two days; then there is a day left; after three the API has begun to delete them.
+    """
+    if unread_since is None or now - unread_since <= 2 * DAY:
+        return None
+    days = (now - unread_since) // DAY
+    if now - unread_since <= DIE_AFTER:
+        return Neglect(
+            lost=False,
+            sentence=f"delivery reports were not collected for {days} days, and after 3 the API deletes them: "
+            "run omni-bulk reports --poll",
+        )
+    return Neglect(
+        lost=True,
+        sentence=f"delivery reports were not collected for {days} days, and the API deletes them after 3: run omni-bulk "
+        "reports --poll for the rest, and omni-bulk reports --inquire CAMPAIGN for what is lost",
+    )

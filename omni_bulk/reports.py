@@ -130,6 +130,10 @@ class Collector:
             raise LedgerError("the collector of reports is closed")
         return await self._writer.submit(operation)
 
+    def epoch(self) -> float:
+        """Seconds since 1970, by the account's clock."""
+        return self._account.world.epoch()
+
     # ── polling ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def poll(self) -> None:

@@ -82,8 +82,9 @@ async def receive(
         logger.warning("a pushed report with a wrong signature was refused", extra={"event": "webhook_refused"})
         return _refusal(HTTPStatus.UNAUTHORIZED)
     read = read_json(body)
-    found = read if isinstance(read, list) else [read]
-    if not found or len(found) > ARRAY_MAX or not all(isinstance(one, dict) and one.get("msgKey") for one in found):
+    given = read if isinstance(read, list) else [read]
+    found = [one for one in given if isinstance(one, dict) and one.get("msgKey")]
+    if not found or len(found) != len(given) or len(found) > ARRAY_MAX:
         return _refusal(HTTPStatus.BAD_REQUEST)
     storing = asyncio.ensure_future(collector.receive(found, proven=secret is not None))
     try:

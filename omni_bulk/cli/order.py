@@ -184,7 +184,7 @@ def time_of(value: str | None) -> datetime | None:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def seconds_of(value: str | None) -> float | None:
+def seconds_of(value: str | None, flag: str = "--deadline") -> float | None:
     """``90``, ``90s``, ``30m``, ``2h``, ``1d`` in seconds."""
     if value is None:
         return None
@@ -193,7 +193,7 @@ def seconds_of(value: str | None) -> float | None:
     except ValueError:
         number = -1.0
     if not 0 < number < 1e9:
-        raise SettingsError("--deadline takes a duration such as 90s, 30m or 2h")
+        raise SettingsError(f"{flag} takes a duration such as 90s, 30m or 2h")
     return number * _UNITS.get(value[-1:], 1)
 
 
