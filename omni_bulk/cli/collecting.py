@@ -56,7 +56,7 @@ class Collecting:
         if len(ways) != 1:
             problems.sentences.append("give one of --poll, --follow, --inquire, --import and --webhook")
         self.way = ways[0] if ways else ""
-        self.silent = problems.take(lambda: seconds_of(given["silent"], "--silent")) or 0.0
+        self.silent = problems.take(lambda: seconds_of(given["silent"], "--silent") or 0.0) or 0.0
         self.address = problems.take(lambda: address_of(given["webhook"]))
         settings = problems.take(lambda: Settings(**{name: given[name] for name in _SETTINGS}))
         if settings is not None and self.way != "import_":
