@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from omni_bulk.auth import Tokens
 from omni_bulk.client import Client, Endpoint
+from omni_bulk.cost import Budget, Prices
 from omni_bulk.gate import Gate
 from omni_bulk.ledger import Ledger, Transaction, book
 from omni_bulk.lock import OwnerLock
@@ -70,7 +71,11 @@ class Account:
         drain: float,
         world: World | None = None,
         unrecorded: Callable[[Result], None] = log_unrecorded,
+        prices: Prices | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.prices = prices
+        self.budget = budget
         self.client_id = endpoint.client_id
         self.origin = origin
         self.rate = rate
@@ -109,6 +114,7 @@ class Account:
 
     async def __aenter__(self) -> Self:
         self.id = await self.ledger.write(partial(_make_account, client_id=self.client_id, origin=self.origin))
+        self.ledger.till.open(self.id, self.prices, self.budget)
         await self._stack.enter_async_context(self._client)
         self._stack.push_async_callback(self.tokens.close)
         self._stack.push_async_callback(_end, asyncio.create_task(self.gate.run(), name="omni-bulk-pace"))

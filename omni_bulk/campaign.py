@@ -9,17 +9,22 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from omni_bulk.account import Account
+from omni_bulk.cost import Prices, countries_json, no_price
 from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, SettingsError, Stopped
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book
+from omni_bulk.ledger.bars import Reached, RunBars
+from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
 from omni_bulk.naming import Wanted, is_name, kind_refusal
@@ -31,6 +36,7 @@ from omni_bulk.sink import Sink, open_results
 from omni_bulk.source import Source
 from omni_bulk.stats import Summary, Tally, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
+from omni_bulk.suppression import Listing, NumberSet
 
 __all__ = ["Campaign", "Options"]
 
@@ -59,10 +65,16 @@ class Campaign:
         self._completed: str | None = None
         self._row: CampaignRow | None = None  # while it is open
         self._sink: Sink | None = None
+        self._closing = contextlib.ExitStack()
         self._sending: asyncio.Task[Summary] | None = None
         self._reader: Deliver | None = None
         self._left: Stopped | None = None  # why the run under way was told to end
         self._over: Stopped | None = None  # why none may begin any more
+
+    @property
+    def composition(self) -> Composition:
+        """How its messages are made of rows."""
+        return self._composition
 
     # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -90,7 +102,41 @@ class Campaign:
                 "they are not posted again"
             )
         self._row = reread(self._account, opened.row)
+        await self._bar(self._row)
         self._completed = iso(self._row.completed_at)
+
+    async def _bar(self, row: CampaignRow) -> None:
+        """Who gets nothing in this campaign, beside whom the ledger's own list has."""
+        options, world, bars = self._options, self._account.world, self._account.ledger.bars
+        if options.suppress is None and options.once_per is None and options.hours is None:
+            return
+        listed = reached = None
+        if options.suppress is not None:
+            listed = self._closing.enter_context(contextlib.closing(NumberSet()))
+            how = self._composition
+            listing = Listing(options.suppress, region=how.region, numbers=how.numbers)
+            await self._in_thread(partial(listed.add, iter(listing)))
+            self.notes += [listing.note] if listing.note else []
+        if options.once_per is not None:
+            reached = Reached(self._account.id, round(options.once_per * 1000), bars.numbers, world.now)
+            self._closing.callback(reached.close)
+            await self._in_thread(partial(self._look, reached, row))
+        bars.bind(row.id, RunBars(listed, reached, options.hours, world.epoch))
+        self._closing.callback(bars.bind, row.id, None)
+
+    def _look(self, reached: Reached, row: CampaignRow) -> None:
+        """Reads whom the account reached, and says from when on the ledger knows it."""
+        with self._account.ledger.reading() as db:
+            reached.look(db)
+            since = book.known_since(db, row.account)
+        if since is not None and since > reached.since:
+            self.notes.append(f"this ledger knows since {iso(since)} whom it reached; --once-per looks no further back")
+
+    async def _in_thread(self, work: Callable[[], object]) -> None:
+        """Whole, whoever is cancelled meanwhile: what it works with is closed after it."""
+        working = asyncio.ensure_future(asyncio.to_thread(work))
+        await waited([working])
+        working.result()
 
     @property
     def _open_row(self) -> CampaignRow:
@@ -146,12 +192,12 @@ class Campaign:
 
         `off` is asked between blocks whether to give up. Raises `Refused` for a list that `send` would refuse.
         """
-        tally = Tally()
+        tally = Tally(prices=self._account.prices)
         row = self._going_on(self._open_row)
         with self._account.ledger.reading() as db:
             admitter = Admitter(
                 row, Identities(self._account.ledger.key, row.uuid), run=-1, dry=True,
-                adopting=book.adopting(db, row.id),
+                adopting=book.adopting(db, row.id), bars=self._account.ledger.bars,
             )  # fmt: skip
             tx = Transaction(db)
             for rows in source.blocks(PLAN_BLOCK):
@@ -173,25 +219,47 @@ class Campaign:
         version = row.template_version + (row.kind is not None and wanted.changed_text)
         return replace(row, template=wanted.template, template_from=wanted.from_, template_version=version)
 
+    def spent(self) -> Decimal:
+        """What the campaign spent so far, by the price list: accepted, unknown and in doubt. Blocks for some ms.
+
+        Raises `SettingsError` without a price list, `Stopped` where it has no price for what was sent.
+        """
+        prices = self._prices()
+        with self._account.ledger.reading() as db:
+            total, unpriced = prices.total(spent_by_campaign(db, self._open_row.id))
+        if unpriced:
+            raise no_price(sorted(unpriced))
+        return total
+
+    def _prices(self) -> Prices:
+        if self._account.prices is None:
+            raise SettingsError(
+                "a bound on the cost needs a price list: give --prices FILE, or `prices` in the settings"
+            )
+        return self._account.prices
+
     # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def send(
         self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None,
         max_failure_rate: float = MAX_FAILURE_RATE, max_unknown_rate: float = MAX_UNKNOWN_RATE,
+        max_cost: Decimal | None = None, start_at: datetime | None = None,
     ) -> ResultStream:  # fmt: skip
         """Sends to `recipients` and gives their results as they are recorded: ``async for result in campaign.send(…)``.
 
         Takes any iterable (read in a thread) or async iterable of `Recipient` or mappings, endless ones too. Yields one
         result per input; earlier ones have ``replayed=True``. `limit` is the most messages to send now, `deadline` the
-        seconds after which the rest waits for the next run. Raises what `run` raises, when the stream ends, and
+        seconds after which the rest waits for the next run. `max_cost` is the most that the campaign may spend in all, in
+        the currency of the price list; nothing leaves before `start_at`, an aware time. Raises what `run` raises, when the stream ends, and
         `Stopped` when sending ended before the list did for another cause than `limit` or `deadline`.
         """
-        limits = Limits(limit, deadline, max_failure_rate, max_unknown_rate)
+        limits = self._limits(limit, deadline, max_failure_rate, max_unknown_rate, max_cost, start_at)
         return ResultStream(partial(self._start, recipients, limits), self._leave_reader)
 
     async def run(
         self, recipients: Recipients, *, limit: int | None = None, deadline: float | None = None,
         max_failure_rate: float = MAX_FAILURE_RATE, max_unknown_rate: float = MAX_UNKNOWN_RATE,
+        max_cost: Decimal | None = None, start_at: datetime | None = None,
         deliver: Deliver | None = None,
     ) -> Summary:  # fmt: skip
         """Sends to `recipients` and returns the summary; `deliver` is called with every result and must not block.
@@ -202,8 +270,16 @@ class Campaign:
         Raises `Refused`, `LedgerError`, or what the caller's iterable raises. A stop is in the summary: `stopped` is its
         sentence and `exit_code` its code.
         """
-        limits = Limits(limit, deadline, max_failure_rate, max_unknown_rate)
+        limits = self._limits(limit, deadline, max_failure_rate, max_unknown_rate, max_cost, start_at)
         return await self._start(recipients, limits, deliver)
+
+    def _limits(
+        self, limit: int | None, deadline: float | None, failures: float, unknowns: float, cost: Decimal | None,
+        start_at: datetime | None,
+    ) -> Limits:  # fmt: skip
+        if cost is not None:
+            self._prices()
+        return Limits(limit, deadline, failures, unknowns, cost, None if start_at is None else start_at.timestamp())
 
     async def _start(self, recipients: Recipients, limits: Limits, deliver: Deliver | None) -> Summary:
         while self._sending is not None and not self._sending.done():
@@ -251,8 +327,14 @@ class Campaign:
         with ledger.reading() as db:
             adopting = book.adopting(db, row.id)
         identities = Identities(ledger.key, row.uuid)
-        admitter = Admitter(row, identities, run_id, replays=deliver is not None, adopting=adopting)
-        run = self.run_now = Run(account, row, admitter, self._composition, limits=limits, deliver=deliver)
+        admitter = Admitter(
+            row, identities, run_id, replays=deliver is not None, adopting=adopting, bars=ledger.bars,
+            now=account.world.now,
+        )  # fmt: skip
+        ledger.till.bind(row.id, limits.max_cost)
+        run = self.run_now = Run(
+            account, row, admitter, self._composition, limits=limits, deliver=deliver, hours=self._options.hours
+        )
         if self._left is not None:
             run.stop(self._left)
         posts = account.worker.posts
@@ -315,7 +397,9 @@ class Campaign:
             reasons=dict(tally.reasons), codes=dict(tally.codes), recipients=tally.read, remaining=tally.ready,
             already_handled=tally.handled, segments=tally.segments, seconds=seconds, posts=posts, exit_code=code,
             whole=tally.whole, stopped=None if stopped is None else str(stopped),
-            stop_reason=None if stopped is None else stopped.reason,
+            stop_reason=None if stopped is None else stopped.reason, cost=tally.sent_cost, currency=tally.currency,
+            countries=countries_json(tally.sent, tally.sent_segments, tally.sent_costs if tally.prices else None),
+            not_before=None if run.not_before is None else iso(round(run.not_before * 1000)),
         )  # fmt: skip
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -362,6 +446,7 @@ class Campaign:
 
     def _close(self) -> None:
         row, self._row = self._row, None
+        self._closing.close()
         if row is not None:
             self._account.ledger.follow(row, None)
         if self._sink is not None and self._options.sink is None:

@@ -8,7 +8,7 @@ clock has millisecond steps; and the limiter's heap serves small amounts first, 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiolimiter import AsyncLimiter
 
@@ -17,28 +17,45 @@ from omni_bulk.model import Kind, Verdict
 from omni_bulk.pace import Controller, bucket_size, micro_batch
 from omni_bulk.policy import PATIENCE, Breaker, Signal
 
+
+class Barred(Exception):
+    """The message was not claimed, because its recipient gets nothing any more. `reason` is a slug."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Closed(Exception):
+    """The message was not claimed: its recipient's window has closed while it waited."""
+
+
 RATE_STEP = 0.02  # relative change of the rate that is worth a new limiter
 logger = logging.getLogger("omni_bulk")
 
 
 class _Waiter:
-    __slots__ = ("future", "message", "probe", "submitted")
+    __slots__ = ("future", "is_open", "message", "probe", "submitted")
 
-    def __init__(self, message: int, future: "asyncio.Future[bool]") -> None:
+    def __init__(self, message: int, future: "asyncio.Future[bool]", is_open: Callable[[], bool] | None) -> None:
         self.message = message
         self.future = future
+        self.is_open = is_open
         self.submitted = False  # its claim is on the way to the disk, or there
         self.probe = False
 
 
 class Gate:
-    """`claim` makes messages durable as claimed, `release` takes one back; both return futures of the ledger."""
+    """`claim` makes messages durable as claimed, `release` takes one back; both return futures of the ledger.
+
+    A claim gives those that it left ready: why their recipient gets nothing, or what stops the run.
+    """
 
     def __init__(
         self,
         rate: float,
         *,
-        claim: Callable[[Sequence[int]], "asyncio.Future[None]"],
+        claim: Callable[[Sequence[int]], "asyncio.Future[Mapping[int, str | Stopped]]"],
         release: Callable[[int], "asyncio.Future[None]"],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -72,14 +89,16 @@ class Gate:
             return None
         return self._breaker.probing or "throttled"
 
-    async def enter(self, message: int) -> bool:
+    async def enter(self, message: int, is_open: Callable[[], bool] | None = None) -> bool:
         """Waits for the rate and the claim. True when this message is the probe after a pause.
 
-        Raises LedgerError when the claim could not be written, or what ended the pace; then nothing is claimed.
+        `is_open` is asked just before the claim whether the message may still go now. Raises `Closed` if not, `Barred`
+        or Stopped when the ledger left it ready, LedgerError when the claim could not be written, or what ended the
+        pace; in each case it is not claimed.
         """
         if self._over is not None:
             raise self._over
-        waiter = _Waiter(message, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(message, asyncio.get_running_loop().create_future(), is_open)
         self._waiters.append(waiter)
         self._wake.set()
         try:
@@ -187,7 +206,11 @@ class Gate:
         group: list[_Waiter] = []
         while self._waiters and len(group) < amount:
             waiter = self._waiters.popleft()
-            if not waiter.future.done():
+            if waiter.future.done():
+                continue
+            if waiter.is_open is not None and not waiter.is_open():
+                waiter.future.set_exception(Closed())
+            else:
                 waiter.submitted, waiter.probe = True, self._probing
                 group.append(waiter)
         if not group:
@@ -201,18 +224,28 @@ class Gate:
             raise
         claimed.add_done_callback(lambda done: self._claimed(done, group, probe=probe))
 
-    def _claimed(self, done: "asyncio.Future[None]", group: list[_Waiter], *, probe: bool) -> None:
+    def _claimed(
+        self, done: "asyncio.Future[Mapping[int, str | Stopped]]", group: list[_Waiter], *, probe: bool
+    ) -> None:
         error = done.exception()
-        if error is not None:
+        refused = done.result() if error is None else {}
+        if error is not None or refused:  # a probe is a group of one
             self.abandon(probe=probe)
         for waiter in group:
+            why = error or _left_ready(refused, waiter.message)
+            if why is not None:
+                waiter.submitted = False
             if waiter.future.done():
                 continue
-            if error is None:
+            if why is None:
                 waiter.future.set_result(probe)
             else:
-                waiter.submitted = False
-                waiter.future.set_exception(error)
+                waiter.future.set_exception(why)
+
+
+def _left_ready(refused: Mapping[int, str | Stopped], message: int) -> Exception | None:
+    why = refused.get(message)
+    return Barred(why) if isinstance(why, str) else why
 
 
 def _stopped(signal: Signal, verdict: Verdict) -> Stopped | None:

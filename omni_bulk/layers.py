@@ -19,11 +19,11 @@ SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
 
 CREDENTIALS = ("client_id", "client_password")
 FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "webhook_secret")
-_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "webhook_secret")
+_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "budget", "webhook_secret")
 _SECRETS = ("client_password", "proxy", "webhook_secret")
 _IN_FILES = (*CREDENTIALS, "webhook_secret")
 _SECRET_FILES = tuple(f"{name}_file" for name in _IN_FILES)
-_PATHS = ("ledger", "ca_file", *_SECRET_FILES)
+_PATHS = ("ledger", "ca_file", "prices", "suppress", *_SECRET_FILES)
 _MODE_BITS = os.name == "posix"
 _OTHERS = 0o077  # the mode bits of everyone but the owner
 
@@ -49,6 +49,12 @@ class Given(TypedDict, total=False):
     tz: str | None
     text_max: int | None
     webhook_secret: str | SecretStr | None
+    prices: str | Path | None
+    suppress: str | Path | None
+    window: str | None
+    window_tz: str | None
+    once_per: str | None
+    budget: Mapping[str, Any] | None
 
 
 class Faulty:
@@ -120,6 +126,8 @@ class Toml(TomlConfigSettingsSource):
                 layer[key] = str(self._path.parent / _at_home(value))
             else:
                 layer["from_" if key == "from" else key] = value
+        if isinstance(budget := layer.get("budget"), dict) and "tz" in layer:
+            layer["budget"] = {"tz": layer["tz"], **budget}  # no flag moves the midnight of a budget
         self._faults += self._exposed(layer)
         layer = _with_secret_files(layer, {name: f"`{name}` in {self._path}" for name in self._known})
         if self._faults:

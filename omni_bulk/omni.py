@@ -18,6 +18,7 @@ from omni_bulk.errors import SettingsError, Stopped
 from omni_bulk.ledger import Ledger
 from omni_bulk.model import Recipient, Result
 from omni_bulk.naming import Period
+from omni_bulk.pricelist import money
 from omni_bulk.reports import Collector
 from omni_bulk.rules import Composition
 from omni_bulk.settings import Settings
@@ -26,6 +27,7 @@ from omni_bulk.source import Source
 from omni_bulk.stream import waited
 from omni_bulk.text import Template
 from omni_bulk.webhook import Receipt, receive
+from omni_bulk.windows import Hours
 
 _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
 
@@ -73,6 +75,8 @@ class Omni:
     async def _open(self) -> None:
         settings = self.settings
         client_id, password = settings.require_credentials()
+        budget = settings.account_budget
+        prices = await asyncio.to_thread(money, settings.prices, budget)
         ledger = await Ledger.open(settings.ledger, create=self._create_ledger)
         self._stack.push_async_callback(ledger.close)
         endpoint = Endpoint(
@@ -93,6 +97,8 @@ class Omni:
             drain=settings.drain,
             world=self._world,
             unrecorded=self._unrecorded,
+            prices=prices,
+            budget=budget,
         )
         self._account = await self._stack.enter_async_context(account)
         self._singles = Singles(account, _composition(settings))
@@ -153,6 +159,9 @@ class Omni:
         same_account: bool = False,
         lock_wait: float = 0.0,
         recipients: Source | None = None,
+        suppress: str | PathLike[str] | None = None,
+        once_per: float | None = None,
+        hours: Hours | None = None,
         options: Options | None = None,
     ) -> Campaign:
         """A campaign by name: ``async with omni.campaign("october", template) as campaign``.
@@ -162,7 +171,8 @@ class Omni:
         ``<name>.results.jsonl``. `already` adopts a results file or another tool's log; `changed_text` and
         `same_account` lift the refusals of those names; `lock_wait` waits that many seconds for another run to end. With
         `per` give the list as `recipients` too: an unfinished campaign of the period before is resumed when the list is
-        still the same, and without a list to compare it always is.
+        still the same, and without a list to compare it always is. Nothing goes to the numbers in the file `suppress`,
+        nor to those whom this account sent something within `once_per` seconds; `hours` are when messages may be sent.
 
         Opening it raises `Refused` when another run holds it or something of it changed, `OutputError` when the results
         file cannot be used. Raises `Stopped` after `drain`.
@@ -179,6 +189,9 @@ class Omni:
             same_account=same_account,
             lock_wait=lock_wait,
             source=recipients,
+            suppress=self.settings.suppress if suppress is None else Path(suppress),
+            once_per=once_per or self.settings.once_per_seconds,
+            hours=hours or self.settings.hours,
         )
         composition = _composition(self.settings)
         composition = replace(

@@ -27,6 +27,7 @@ from omni_bulk.rules import Composition
 from omni_bulk.run import composed
 from omni_bulk.sink import Sink
 from omni_bulk.source import Source
+from omni_bulk.windows import Hours
 
 PLAN_BLOCK = 500  # rows
 
@@ -38,6 +39,8 @@ class Options:
     `per` appends the period of `as_of` (default now, in `tz`) to the name. `out` is the results file, by default
     ``<campaign>.results.jsonl`` in the current directory; `sink` replaces it. `already` adopts what another ledger or
     tool sent. `implied`: the name was taken from the list's file name. `source` is the list, when it is known before.
+    Who is in the file `suppress` gets nothing, nor who got something within `once_per` seconds; messages are sent at
+    `hours` only.
     """
 
     per: Period | None = None
@@ -55,6 +58,9 @@ class Options:
     fresh: bool = False  # the results file is replaced: sandbox runs
     source: Source | None = None
     tolerate: dict[str, float] = field(default_factory=dict)
+    suppress: Path | None = None
+    once_per: float | None = None
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True)

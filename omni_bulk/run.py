@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
 
 from omni_bulk.account import Account
 from omni_bulk.errors import Refused, Stopped
 from omni_bulk.feed import Blocks
+from omni_bulk.gate import Closed
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE, RateGuard
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitted, Admitter, book
@@ -16,8 +20,12 @@ from omni_bulk.model import CampaignRow, Entry, Message, Problem, Recipient, Res
 from omni_bulk.policy import Admit, too_many_other_texts
 from omni_bulk.rules import Composition, compose
 from omni_bulk.stats import Tally
+from omni_bulk.waiting import Waiting
+from omni_bulk.windows import Hours
 from omni_bulk.worker import Job
 
+_DAY = 86_400.0  # s
+LOOK_EVERY = 60.0  # s between looks at the clock while nothing may be sent: it may be set, or the machine have slept
 QUEUE_MAX = 400  # messages composed and admitted ahead of the workers
 logger = logging.getLogger("omni_bulk")
 
@@ -26,13 +34,16 @@ logger = logging.getLogger("omni_bulk")
 class Limits:
     """When a run ends before its list does. `limit` counts messages, `deadline` is in seconds from the start.
 
-    `max_failure` and `max_unknown` are the shares of `guards.RateGuard`.
+    `max_failure` and `max_unknown` are the shares of `guards.RateGuard`. `max_cost` is what the campaign may spend in
+    all, in the currency of the price list; `start_at` (seconds since 1970) is when the first message may leave.
     """
 
     limit: int | None = None
     deadline: float | None = None
     max_failure: float = MAX_FAILURE_RATE
     max_unknown: float = MAX_UNKNOWN_RATE
+    max_cost: Decimal | None = None
+    start_at: float | None = None
 
 
 def composed(rows: list[Recipient], composition: Composition, identities: Identities) -> list[Entry]:
@@ -44,7 +55,7 @@ def count(tally: Tally, admitted: Admitted) -> None:
     """One admitted row in the counts, the same for a plan and for a run."""
     made = admitted.entry.item
     if admitted.do is Admit.SEND and isinstance(made, Message):
-        tally.message(made.country, made.segments)
+        tally.message(made.country, made.segments, made.to)
     elif admitted.status is not None:
         detail = made.detail if isinstance(made, Problem) else ""
         again = admitted.do is Admit.REPLAY
@@ -61,6 +72,14 @@ def other_text_refusal(tally: Tally, name: str) -> Refused | None:
     )
 
 
+def _too_early(epoch: float) -> Stopped:
+    at = datetime.fromtimestamp(epoch).astimezone()
+    return Stopped(
+        f"the deadline comes before the next message may be sent ({at:%Y-%m-%d %H:%M %Z}), recipients are left",
+        reason="window", exit_code=6,
+    )  # fmt: skip
+
+
 class Run:
     """Owns the tasks of one pass. `deliver` gets every result in the order of its recording; it must not block."""
 
@@ -73,8 +92,10 @@ class Run:
         *,
         limits: Limits,
         deliver: Callable[[Result], None] | None = None,
+        hours: Hours | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = Tally(prices=account.prices)
+        self.not_before: float | None = None
         self.stopped: Stopped | None = None
         self.error: BaseException | None = None
         self._account = account
@@ -92,6 +113,20 @@ class Run:
         self._draining = False
         self._timers: list[asyncio.TimerHandle] = []
         self._sends = 0
+        self._hours = hours
+        self._waiting = Waiting(campaign)
+        self._out = 0  # messages in the hands of the workers
+        self._moved = asyncio.Event()  # one of them came back, or was settled
+        self._began = account.world.epoch()
+
+    @property
+    def waits_for(self) -> str | None:
+        """What time of day sending waits for, None while anything is sent."""
+        if self._out or self.not_before is None:
+            return None
+        at = datetime.fromtimestamp(self.not_before).astimezone()
+        many = f", {len(self._waiting):,} recipients wait" if self._waiting else ""
+        return f"{at:%Y-%m-%d %H:%M %Z}{many}"
 
     async def go(self, blocks: Blocks) -> None:
         """Runs to the end of the list, or until stopped. Errors are kept in `error` until everything is recorded."""
@@ -107,6 +142,8 @@ class Run:
         finally:
             for timer in self._timers:
                 timer.cancel()
+            self.not_before = self._waiting.next or self.not_before
+            self._waiting.close()
 
     def stop(self, stopped: Stopped) -> None:
         """Takes nothing new, lets what is claimed end, and gives up waiting for it after the drain time."""
@@ -163,12 +200,10 @@ class Run:
             await self._queue.put(None)
 
     async def _read(self, blocks: Blocks) -> None:
+        if self._limits.start_at is not None and not await self._wait_until(self._limits.start_at):
+            return
         while not self._draining:
-            self._reading = True
-            try:
-                rows, last = await anext(blocks, ([], True))
-            finally:
-                self._reading = False
+            rows, last = await self._next_block(blocks)
             entries = await asyncio.to_thread(composed, rows, self._composition, self._admitter.identities)
             admitted = await self._account.ledger.admit(self._admitter, entries)
             self.tally.whole = last
@@ -181,23 +216,116 @@ class Run:
             for one in admitted:
                 if one.do is Admit.SEND and not await self._send(one):
                     return
-            if last:
+            if not await self._send_due():
                 return
+            if last:
+                await self._wait_for_windows()
+                return
+
+    async def _next_block(self, blocks: Blocks) -> tuple[list[Recipient], bool]:
+        """The next rows. Whose window opens before they come is sent to meanwhile."""
+        if self._hours is None:
+            self._reading = True
+            try:
+                return await anext(blocks, ([], True))
+            finally:
+                self._reading = False
+        reading = asyncio.ensure_future(anext(blocks, ([], True)))
+        self._reading = True
+        try:
+            while not reading.done():
+                opening = self._waiting.next
+                left = None if opening is None else max(0.0, opening - self._account.world.epoch())
+                await asyncio.wait({reading}, timeout=left)
+                if not reading.done():
+                    self._reading = False
+                    await self._send_due()
+                    self._reading = True
+            return reading.result()
+        except asyncio.CancelledError:
+            reading.cancel()
+            await asyncio.wait({reading})
+            if not reading.cancelled():
+                reading.exception()  # of no interest to who has left
+            raise
+        finally:
+            self._reading = False
+
+    # ── the time of day ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _wait_for_windows(self) -> None:
+        """After the end of the list: until everybody's window was open, or the deadline comes before the next one."""
+        while not self._draining and (self._waiting or self._out) and self._hours is not None:
+            self._moved.clear()
+            opening = self._waiting.next
+            if opening is None:  # those in hand may yet come back
+                await self._idle(self._moved.wait)
+            elif not await self._wait_until(opening) or not await self._send_due():
+                return
+
+    async def _wait_until(self, epoch: float) -> bool:
+        """False when the deadline is earlier, or sending was stopped."""
+        world, deadline = self._account.world, self._limits.deadline
+        self.not_before = epoch
+        if deadline is not None and epoch > self._began + deadline:
+            if not self._out:
+                self.stop(_too_early(epoch))
+                return False
+            await self._idle(self._moved.wait)  # what is in hand is still sent
+            self._moved.clear()
+            return await self._wait_until(self._waiting.next or epoch)
+        while not self._draining and (left := epoch - world.epoch()) > 0:
+            await self._idle(partial(world.sleep, min(left, LOOK_EVERY)))
+        self.not_before = None
+        return not self._draining
+
+    async def _idle(self, waiting: Callable[[], Awaitable[object]]) -> None:
+        """Waits in a way that a stop ends."""
+        self._reading = True
+        try:
+            await waiting()
+        finally:
+            self._reading = False
+
+    async def _send_due(self) -> bool:
+        """Hands over those whose window has opened; False when no more may be."""
+        for job in self._waiting.due(self._account.world.epoch()):
+            if not await self._hand_over(job):
+                return False
+        return True
+
+    def _put_off(self, job: Job) -> bool:
+        """Whether the job has to wait for its window; it does then. Else it knows how long that is open."""
+        hours, epoch = self._hours, self._account.world.epoch
+        if hours is None:
+            return False
+        zones = hours.zones(job.message.to)
+        job.is_open = lambda: hours.is_open(zones, epoch())
+        if job.is_open():
+            return False
+        self._waiting.put(hours.opening(zones, epoch()) or epoch() + _DAY, job)
+        return True
 
     async def _send(self, admitted: Admitted) -> bool:
         """Hands one message to the workers; False when no more may be."""
+        message = admitted.entry.item
+        assert isinstance(message, Message)  # noqa: S101  only messages are admitted for sending
+        own = self._composition.from_ or (self._composition.template and self._composition.template.from_)
+        draft = book.result_of(admitted.entry, self._campaign)
+        return await self._hand_over(Job(admitted.id, message, draft, self._campaign, shared_from=message.from_ == own))
+
+    async def _hand_over(self, job: Job) -> bool:
         if self._draining:
             return False
+        if self._put_off(job):
+            return True
         if self._limits.limit is not None and self._sends >= self._limits.limit:
             # Not a drain: what was handed over before is still sent.
             self.stopped = Stopped("the limit is reached, recipients are left", reason="limit", exit_code=6)
             return False
         self._sends += 1
-        message = admitted.entry.item
-        assert isinstance(message, Message)  # noqa: S101  only messages are admitted for sending
-        own = self._composition.from_ or (self._composition.template and self._composition.template.from_)
-        draft = book.result_of(admitted.entry, self._campaign)
-        await self._queue.put(Job(admitted.id, message, draft, self._campaign, shared_from=message.from_ == own))
+        self._out += 1
+        await self._queue.put(job)
         return True
 
     # ── the workers ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,6 +337,10 @@ class Run:
             self._tasks[me] = job
             try:
                 await self._account.worker.deliver(job)
+            except Closed:
+                self._sends -= 1
+                if not self._put_off(job):  # opened again at this very moment
+                    self._waiting.put(self._account.world.epoch(), job)
             except Stopped as stopped:
                 self.stop(stopped)
             except Exception as error:  # noqa: BLE001  kept, and raised when everything is recorded
@@ -218,6 +350,8 @@ class Run:
                 raise
             finally:
                 self._tasks[me] = None
+                self._out -= 1
+                self._moved.set()
                 if job.result is not None:
                     self._settled(job.result, job.stop)
         self._queue.put_nowait(None)  # for the next worker

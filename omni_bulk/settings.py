@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal, NoReturn, SupportsIndex, Unpack
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from omni_bulk.cost import Budget, amount_of
 from omni_bulk.errors import SettingsError
 from omni_bulk.layers import CREDENTIALS, Environment, Faulty, Given, Toml, covered, named, unknown
+from omni_bulk.windows import Hours, window_of
 
 BASE_URL_DEFAULT = "https://omni.ibapi.kr"
 RATE_DEFAULT = 200.0  # messages a second
@@ -31,6 +33,7 @@ DRAIN_MAX = 3_600.0  # seconds
 TEXT_MAX_DEFAULT = 2_000  # characters; the API's limit for `text`
 TEXT_MAX_MAX = 10_000  # characters; room for a later API, far below a mistyped number
 TZ_DEFAULT = "Asia/Seoul"
+RECIPIENT = "recipient"  # the value of `window_tz` that stands for the clocks of whoever gets the message
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f\\]")  # urlsplit drops some of these without a word
@@ -54,10 +57,20 @@ _MUST_BE: Mapping[str, str] = {
     "numbers": "must be `international` or `national`",
     "countries": "must be countries' two letters such as KR,JP",
     "tz": f"must be a time zone such as {TZ_DEFAULT}",
+    "prices": "must be the path of a file",
+    "suppress": "must be the path of a file",
+    "window": "must be two times of day such as 09:00-20:00",
+    "window_tz": f"must be `recipient`, or a time zone such as {TZ_DEFAULT}",
+    "once_per": "must be a duration such as 12h or 7d",
+    "budget": 'must be a table with `day`, `month` or both, each a plain amount such as 50000 or "99.5"',
     "text_max": f"must be a whole number from 1 to {TEXT_MAX_MAX:,} characters",
     "webhook_secret": "must be text on one line, and not empty",
 }
-_QUOTED = frozenset({"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"})
+_QUOTED = frozenset(
+    {"rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max", "window", "window_tz",
+     "once_per"}
+)  # fmt: skip
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern="^[A-Za-z]{2}$")]
@@ -89,8 +102,9 @@ class Settings(BaseSettings):
     flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
     authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
     interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
-    when it is told nothing else. `webhook_secret` (``OMNI_WEBHOOK_SECRET``, or with ``_FILE``) is what pushed reports
-    are signed with. `config` is the TOML that was read, None when there was none.
+    when it is told nothing else. So are `prices` and `suppress` (files), `window`, `window_tz` and `once_per`. `budget`
+    binds whatever the account sends; see `account_budget`. `webhook_secret` (``OMNI_WEBHOOK_SECRET``, or with
+    ``_FILE``) is what pushed reports are signed with. `config` is the TOML that was read, None when there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -113,6 +127,12 @@ class Settings(BaseSettings):
     tz: str = TZ_DEFAULT
     text_max: int = Field(TEXT_MAX_DEFAULT, ge=1, le=TEXT_MAX_MAX)
     webhook_secret: SecretStr | None = None
+    prices: Path | None = None
+    suppress: Path | None = None
+    window: str | None = None
+    window_tz: str = RECIPIENT
+    once_per: str | None = None
+    budget: dict[str, Any] | None = None
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})
@@ -158,6 +178,27 @@ class Settings(BaseSettings):
             return None
         parts = urlsplit(self.proxy.get_secret_value())
         return f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{_host_and_port(parts)}"
+
+    @property
+    def account_budget(self) -> Budget | None:
+        """What the account may spend in a day and in a month, None for no bound. Days begin in its `tz`."""
+        if self.budget is None:
+            return None
+        day, month = (
+            None if (amount := self.budget.get(name)) is None else amount_of(str(amount)) for name in ("day", "month")
+        )
+        return Budget(day, month, self.budget.get("tz", TZ_DEFAULT))
+
+    @property
+    def hours(self) -> Hours | None:
+        """When messages may be sent, None for at any time."""
+        window = window_of(self.window or "")
+        return None if window is None else Hours(window, None if self.window_tz == RECIPIENT else self.window_tz)
+
+    @property
+    def once_per_seconds(self) -> float | None:
+        """`once_per` in seconds."""
+        return None if self.once_per is None else duration(self.once_per)
 
     def require_credentials(self) -> tuple[str, SecretStr]:
         """Client id and password. Raises `SettingsError` naming what is missing; not needed with ``--sandbox``."""
@@ -229,14 +270,44 @@ class Settings(BaseSettings):
             raise _SentenceError(f"{named('ledger')} is a directory: {path}.")
         return path
 
-    @field_validator("ca_file")
+    @field_validator("window")
     @classmethod
-    def _readable(cls, value: Path | None) -> Path | None:
+    def _times(cls, value: str | None) -> str | None:
+        if value is not None and window_of(value) is None:
+            raise ValueError
+        return value
+
+    @field_validator("window_tz")
+    @classmethod
+    def _zone_or_recipient(cls, value: str) -> str:
+        return value if value == RECIPIENT else cls._known_zone(value)
+
+    @field_validator("once_per")
+    @classmethod
+    def _some_time(cls, value: str | None) -> str | None:
+        if value is not None and duration(value) is None:
+            raise ValueError
+        return value
+
+    @field_validator("budget")
+    @classmethod
+    def _amounts(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        given = value or {}
+        amounts = {name: amount_of(str(amount)) for name, amount in given.items() if name != "tz"}
+        if value is not None and (not amounts or None in amounts.values() or not amounts.keys() <= {"day", "month"}):
+            raise ValueError
+        return value
+
+    @field_validator("ca_file", "prices", "suppress")
+    @classmethod
+    def _readable(cls, value: Path | None, field: ValidationInfo) -> Path | None:
         try:
             if value is not None:
                 value.open("rb").close()
         except OSError as error:
-            raise _SentenceError(f"{named('ca_file')} cannot be read: {value}: {error.strerror}.") from error
+            raise _SentenceError(
+                f"{named(str(field.field_name))} cannot be read: {value}: {error.strerror}."
+            ) from error
         return value
 
     @field_validator("countries", mode="before")
@@ -252,6 +323,15 @@ class Settings(BaseSettings):
         except (KeyError, OSError) as error:  # no such zone; "Asia" is a directory of the zone database
             raise ValueError from error
         return value
+
+
+def duration(text: str) -> float | None:
+    """``90``, ``90s``, ``30m``, ``2h``, ``1d`` in seconds; None for anything else, and for no time at all."""
+    try:
+        number = float(text[:-1] if text[-1:] in _UNITS else text)
+    except ValueError:
+        return None
+    return number * _UNITS.get(text[-1:], 1) if 0 < number < 1e9 else None
 
 
 def _plain(value: Any) -> Any:

@@ -151,7 +151,8 @@ class Singles:
     async def _admit(self, row: CampaignRow, entry: Entry) -> Admitted:
         """Ours to send, settled, or in another process's hands: then wait for it to settle or die."""
         account = self._account
-        admitter = Admitter(row, Identities(account.ledger.key, row.uuid), run=0)
+        identities = Identities(account.ledger.key, row.uuid)
+        admitter = Admitter(row, identities, run=0, bars=account.ledger.bars, now=account.world.now)
         wait = WAIT_FIRST
         while True:
             fate, admitted = await account.ledger.write(

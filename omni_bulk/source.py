@@ -158,6 +158,11 @@ class Source:
         while block := list(islice(rows, size)):
             yield block
 
+    def cells(self) -> Iterator[Row]:
+        """Every row of a table that has no header, as its cells."""
+        with self._rows() as rows:
+            yield from rows
+
     def digest(self) -> bytes:
         """SHA-256 of the bytes of the file: whether a list is the one of last time."""
         with sentences(self.path), self._file.open("rb") as stream:

@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from omni_bulk.auth import Tokens
 from omni_bulk.client import Client
 from omni_bulk.errors import Stopped
-from omni_bulk.gate import Gate
+from omni_bulk.gate import Barred, Gate
 from omni_bulk.ledger import Ledger
 from omni_bulk.model import CampaignRow, Kind, Message, Result, Status, Verdict
 from omni_bulk.policy import Action, Step, account_stop, allows_another, backoff, decide, may_have_left
@@ -32,7 +32,8 @@ class Job:
     """One admitted message on its way. `draft` is its result so far; `busy` while it is claimed or being recorded.
 
     `result` is set once it is recorded, also when the delivery was cancelled meanwhile. Whoever sets `last` wants no
-    further attempt: the one under way is recorded, and if the message was not taken, `deliver` raises Stopped.
+    further attempt: the one under way is recorded, and if the message was not taken, `deliver` raises Stopped. `is_open`
+    tells whether it may be sent at this time of day, None for at any.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Job:
     stop: Stopped | None = None
     result: Result | None = None
     body: bytes = field(default=b"", repr=False)
+    is_open: Callable[[], bool] | None = None
 
 
 class Worker:
@@ -80,14 +82,19 @@ class Worker:
         """Sends one message and records what became of it.
 
         Raises Stopped when the next message would fare the same (this one is released), LedgerError when the ledger
-        cannot be written. When a streak ended the campaign but this message was settled, `job.stop` holds the reason.
+        cannot be written, `gate.Closed` when its window has closed (it is ready, as it was). When a streak ended the
+        campaign but this message was settled, `job.stop` holds the reason.
         """
         job.body = send_body(job.message, str(job.draft.ref))
-        verdict = await self._attempt(job)
-        if allows_another(verdict):
-            await self._sleep(self._wait(verdict, 2))
-            again = AsyncRetrying(sleep=self._sleep, wait=self._wait_between, retry=retry_if_result(allows_another))
-            verdict = await again(self._attempt, job)
+        try:
+            verdict = await self._attempt(job)
+            if allows_another(verdict):
+                await self._sleep(self._wait(verdict, 2))
+                again = AsyncRetrying(sleep=self._sleep, wait=self._wait_between, retry=retry_if_result(allows_another))
+                verdict = await again(self._attempt, job)
+        except Barred as barred:
+            job.busy = True
+            return await self._record(job, replace(job.draft, status=Status.SKIPPED, reason=barred.reason))
         return await self._settle(job, verdict)
 
     async def _attempt(self, job: Job) -> Verdict:
@@ -121,7 +128,7 @@ class Worker:
         """A token first, so that no claim is open while one is fetched; then the gate; then the token once more."""
         while True:
             await self._tokens.get()
-            probe = await self._gate.enter(job.id)
+            probe = await self._gate.enter(job.id, job.is_open)
             job.busy = True
             if grant := self._tokens.peek():
                 return grant.authorization, grant.generation, probe
@@ -162,6 +169,12 @@ class Worker:
             result=verdict.result,
             reason=verdict.reason,
             msg_key=verdict.msg_key,
+        )
+        return await self._record(job, result)
+
+    async def _record(self, job: Job, result: Result) -> Result:
+        result = replace(
+            result,
             attempts=job.attempts,
             sent_at=None if job.sent_at is None else iso(round(job.sent_at * 1000)),
             latency_ms=job.latency_ms,

@@ -1,14 +1,19 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from omni_bulk.campaign import Options
+from omni_bulk.cost import amount_of
 from omni_bulk.errors import InputError, SettingsError
-from omni_bulk.settings import Settings
+from omni_bulk.phone import Trouble, normalise
+from omni_bulk.pricelist import money
+from omni_bulk.settings import Settings, duration
 from omni_bulk.source import Source, read_recipients, read_text
 from omni_bulk.text import Template
 
@@ -16,7 +21,7 @@ T = TypeVar("T")
 SANDBOX = "sandbox"  # client id and password of the sandbox
 _SETTINGS = (
     "config", "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "timeout", "drain", "from_", "region",
-    "numbers", "tz",
+    "numbers", "tz", "prices", "suppress", "once_per", "window", "window_tz",
 )  # fmt: skip
 
 
@@ -40,6 +45,9 @@ class Order:
     out: str | None
     require_ledger: bool
     throwaway: bool
+    max_cost: Decimal | None = None
+    start_at: datetime | None = None
+    test_to: str | None = field(default=None, repr=False)
 
 
 class Problems:
@@ -94,6 +102,18 @@ def order_of(given: dict[str, Any]) -> Order:
         tolerate=tolerate or {},
     )
     deadline = take(lambda: seconds_of(given["deadline"]))
+    max_cost = take(lambda: cost_of(given["max_cost"]))
+    start_at = take(lambda: time_of(given["start_at"], "--start-at"))
+    test_to = None
+    if settings is not None:
+        options = replace(
+            options, tz=settings.tz, suppress=settings.suppress, once_per=settings.once_per_seconds,
+            hours=settings.hours,
+        )  # fmt: skip
+        start_at = start_at and (start_at if start_at.tzinfo else start_at.replace(tzinfo=ZoneInfo(settings.tz)))
+        test_to = take(lambda: phone_of(given["test_to"], settings))
+        take(lambda: money(settings.prices, settings.account_budget))
+        problems.sentences += _money_clashes(given, settings)
     problems.sentences += _clashes(given)
     if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
         problems.sentences += take(lambda: list(_lacking(source, template, settings, given))) or []
@@ -101,10 +121,10 @@ def order_of(given: dict[str, Any]) -> Order:
     assert source is not None and settings is not None  # noqa: S101, PT018  or there were problems
     return Order(
         settings=settings, source=source, template=template, name=given["campaign"] or source.name,
-        options=replace(options, tz=settings.tz), sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
+        options=options, sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
         deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"], require_ledger=given["require_ledger"],
-        throwaway=given["sandbox"] and given["ledger"] is None,
+        throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
     )  # fmt: skip
 
 
@@ -134,6 +154,14 @@ def _clashes(given: dict[str, Any]) -> Iterator[str]:
         yield "--out - and --summary-json - would both write to stdout: give one of them a file"
     if given["out"] not in {None, "-"} and not Path(given["out"]).absolute().parent.is_dir():
         yield f"--out {given['out']}: there is no folder {Path(given['out']).parent}; make it, or give another file"
+
+
+def _money_clashes(given: dict[str, Any], settings: Settings) -> Iterator[str]:
+    """What does not go together with money."""
+    if given["max_cost"] is not None and settings.prices is None:
+        yield "--max-cost needs a price list: give --prices FILE, or `prices` in the settings file"
+    if given["prices"] is not None and settings.budget is not None and not given["sandbox"]:
+        yield "--prices would change what the account's budget counts with: put `prices` into the settings file instead"
 
 
 def _lacking(
@@ -173,28 +201,40 @@ def mapping_of(pairs: list[str] | None) -> dict[str, str]:
     return mapping
 
 
-def time_of(value: str | None) -> datetime | None:
+def time_of(value: str | None, flag: str = "--as-of") -> datetime | None:
     """An ISO 8601 date or time."""
     try:
         return None if value is None else datetime.fromisoformat(value)
     except ValueError:
-        raise SettingsError("--as-of takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00") from None
+        raise SettingsError(f"{flag} takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00") from None
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+def cost_of(value: str | None) -> Decimal | None:
+    """A plain amount of money."""
+    if value is None:
+        return None
+    if (amount := amount_of(value)) is None:
+        raise SettingsError(f"--max-cost takes a plain amount such as 50000 or 99.5, not {value!r:.40}")
+    return amount
+
+
+def phone_of(value: str | None, settings: Settings) -> str | None:
+    """The number of `--test-to`, in E.164."""
+    if value is None:
+        return None
+    phone = normalise(value, region=settings.region, numbers=settings.numbers)
+    if isinstance(phone, Trouble):
+        raise SettingsError(f"--test-to: {phone.detail}")
+    return phone.e164
 
 
 def seconds_of(value: str | None, flag: str = "--deadline") -> float | None:
     """``90``, ``90s``, ``30m``, ``2h``, ``1d`` in seconds."""
     if value is None:
         return None
-    try:
-        number = float(value[:-1] if value[-1:] in _UNITS else value)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 1e9:
+    if (seconds := duration(value)) is None:
         raise SettingsError(f"{flag} takes a duration such as 90s, 30m or 2h")
-    return number * _UNITS.get(value[-1:], 1)
+    return seconds
 
 
 def shares_of(value: str | None) -> dict[str, float]:

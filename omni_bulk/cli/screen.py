@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omni_bulk.cost import countries_json, plain, shown
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.model import Status
 from omni_bulk.stats import Summary, Tally
@@ -108,7 +109,7 @@ class Screen:
             self.say(
                 "plan", f"plan of campaign {name}", campaign=name, recipients=tally.read, ready=tally.ready,
                 states={str(status): number for status, number in tally.states.items()}, reasons=dict(tally.reasons),
-                segments=tally.segments, countries=dict(tally.countries), seconds=round(tally.ready / rate, 1),
+                segments=tally.segments, **cost_fields(tally), seconds=round(tally.ready / rate, 1),
                 ledger=ledger, notes=notes,
             )  # fmt: skip
             return
@@ -174,8 +175,27 @@ def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
     if tally.handled:
         yield f"  already handled: {tally.handled:,}"
     if tally.countries:
-        shares = (f"{country} {number:,}" for country, number in tally.countries.most_common())
+        shares = (f"{country} {number:,}{_price(tally, country)}" for country, number in tally.countries.most_common())
         yield f"  countries: {', '.join(shares)}"
+    if tally.prices is not None and tally.unpriced:
+        yield f"  cost: unknown, the price list has nothing for {', '.join(sorted(tally.unpriced))}"
+    elif tally.cost is not None and tally.currency is not None:
+        yield f"  cost: {shown(tally.cost, tally.currency)}"
+
+
+def _price(tally: Tally, country: str) -> str:
+    cost = tally.costs.get(country)
+    return "" if cost is None or tally.currency is None else f" ({shown(cost, tally.currency)})"
+
+
+def cost_fields(tally: Tally) -> dict[str, Any]:
+    """What is to be sent by country and what it costs, as the JSON of a plan has it."""
+    costs = None if tally.prices is None else tally.costs
+    return {
+        "countries": countries_json(tally.countries, tally.country_segments, costs),
+        "cost": None if tally.cost is None else plain(tally.cost),
+        "currency": tally.currency,
+    }
 
 
 def _problem_lines(tally: Tally) -> Iterator[str]:
@@ -218,6 +238,10 @@ def _summary_lines(summary: Summary, *, whole: bool) -> Iterator[tuple[str, str 
             yield f"  {number:>9,} {status}", _COLOURS[status]
     if summary.remaining or not whole:
         yield f"  {summary.remaining:>9,} not sent yet{'' if whole else ', and the rest of the list'}", "yellow"
+    if summary.cost and summary.currency:
+        yield f"  cost: {shown(summary.cost, summary.currency)}", "dim"
+    if summary.not_before:
+        yield f"  the next may be sent at {summary.not_before}", "yellow"
     if summary.posts and summary.seconds >= 1:
         pace = summary.posts / summary.seconds
         yield f"  {counted(summary.posts, 'post')} in {duration(summary.seconds)}, {pace:.0f}/s", "dim"
@@ -240,8 +264,10 @@ def summary_fields(summary: Summary) -> dict[str, object]:
         "posts": summary.posts,
         "seconds": round(summary.seconds, 3),
         "rate": round(summary.posts / summary.seconds, 1) if summary.seconds else None,
-        "cost": None,
-        "currency": None,
+        "cost": None if summary.cost is None else plain(summary.cost),
+        "currency": summary.currency,
+        "countries": {country: dict(one) for country, one in summary.countries.items()},
+        "notBefore": summary.not_before,
         "stopped": summary.stopped,
         "stopReason": summary.stop_reason,
         "exit": summary.exit_code,

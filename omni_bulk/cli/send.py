@@ -33,6 +33,22 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     encoding: Annotated[str | None, Flag(metavar="NAME", help="Of the list, when it is not recognised.")] = None,
     map_: Annotated[list[str] | None, Flag("--map", metavar="COLUMN=FIELD", help="What a column is.")] = None,
     sandbox: Annotated[bool, Flag("--sandbox", help="Try it: a stand-in for the API, nothing is sent.")] = False,
+    prices: Annotated[
+        Path | None, Flag(metavar=PATH, help="Price of a part by country or prefix: CSV or TOML.")
+    ] = None,
+    max_cost: Annotated[str | None, Flag(metavar="X", help="What the campaign may cost in all.")] = None,
+    suppress: Annotated[Path | None, Flag(metavar=PATH, help="Numbers that get nothing.")] = None,
+    once_per: Annotated[
+        str | None, Flag(metavar="DURATION", help="Nothing for whom any campaign reached within 7d, 12h.")
+    ] = None,
+    window: Annotated[str | None, Flag(metavar="HH:MM-HH:MM", help="Time of day at which messages may go.")] = None,
+    window_tz: Annotated[
+        str | None, Flag(metavar="recipient|ZONE", help="By whose clocks; default: the recipient's.")
+    ] = None,
+    start_at: Annotated[str | None, Flag(metavar="TIME", help="Nothing leaves before: 2026-11-22T09:00.")] = None,
+    test_to: Annotated[
+        str | None, Flag(metavar="NUMBER", help="Send one message, the first row's, there; nothing else.")
+    ] = None,
     yes: Annotated[bool, Flag("--yes", "-y", help="No plan, no question.")] = False,
     limit: Annotated[int | None, Flag(min=0, metavar="N", help="Send at most N messages now.")] = None,
     deadline: Annotated[str | None, Flag(metavar="DURATION", help="Stop after 90s, 30m, 2h.")] = None,

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from omni_bulk.campaign import Campaign, Options
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
+from omni_bulk.cli.trial import Trial
+from omni_bulk.cost import cost_stop
 from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
 from omni_bulk.guards import row_stop
 from omni_bulk.lock import refuse_network_filesystem
@@ -87,10 +90,13 @@ class Sending:
         omni = await stack.enter_async_context(
             Omni(settings, create_ledger=create, origin=origin, unrecorded=self._print_unrecorded)
         )
+        if order.test_to is not None:
+            return await Trial(order, screen, self.ending, self._agreed).go(omni, taken)
         self.campaign = campaign = omni.campaign(order.name, order.template, options=self._options())
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
-        if not order.yes or order.min_rows is not None or order.max_rows is not None:
+        whole_first = (order.min_rows, order.max_rows, order.max_cost)
+        if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
             screen.say("declined", "Nothing was sent.", always=True)
@@ -150,15 +156,31 @@ class Sending:
         self.planned = await asyncio.to_thread(campaign.plan, order.source, self._planning_off.is_set)
         if stopped := row_stop(self.planned.read, min_rows=order.min_rows, max_rows=order.max_rows):
             raise stopped
-        if order.yes:
-            return
+        if not order.yes:
+            self._show_plan(self.planned, campaign, settings)
+        if order.max_cost is not None and (stopped := await asyncio.to_thread(self._too_dear, campaign, self.planned)):
+            raise stopped
+
+    def _too_dear(self, campaign: Campaign, planned: Tally) -> Stopped | None:
+        """Whether `--max-cost` forbids what is planned. With `--limit` only that many are sent now: the run itself
+        keeps to the bound, whatever the plan says.
+        """
+        order, prices = self.order, planned.prices
+        if order.max_cost is None or prices is None:
+            return None
+        cost = Decimal(0) if order.limit is not None else sum(planned.costs.values(), Decimal(0))
+        return cost_stop(cost, campaign.spent(), order.max_cost, prices.currency, planned.unpriced)
+
+    def _show_plan(self, planned: Tally, campaign: Campaign, settings: Settings) -> None:
+        order = self.order
         ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
-        self.screen.plan(self.planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes)
+        self.screen.plan(planned, name=campaign.name, rate=settings.rate, ledger=ledger, notes=notes)
 
-    async def _agreed(self) -> bool:
+    async def _agreed(self, ready: int | None = None) -> bool:
         """The question, where somebody can answer and there is something to ask. Ctrl-C and end of input are a no."""
-        ready = 0 if self.planned is None else self.planned.ready
+        if ready is None:
+            ready = 0 if self.planned is None else self.planned.ready
         if not ready or self.order.sandbox or not _somebody_is_there():
             return True
         if not sys.stderr.isatty():
@@ -205,7 +227,7 @@ class Sending:
         sending = asyncio.create_task(
             campaign.run(
                 order.source, limit=order.limit, deadline=order.deadline, max_failure_rate=order.max_failure_rate,
-                max_unknown_rate=order.max_unknown_rate,
+                max_unknown_rate=order.max_unknown_rate, max_cost=order.max_cost, start_at=order.start_at,
             ),
             name="omni-bulk-send",
         )  # fmt: skip
@@ -214,7 +236,8 @@ class Sending:
         while not sending.done():
             await asyncio.wait({sending}, timeout=BAR_EVERY if live else LINE_EVERY)
             if campaign.run_now is not None and (live or not sending.done()):
-                show(campaign.run_now.tally, clock() - started, omni.account.gate.waits_for)
+                waits = campaign.run_now.waits_for or omni.account.gate.waits_for
+                show(campaign.run_now.tally, clock() - started, waits)
         await sending
 
     def _whole(self, summary: Summary) -> Summary:

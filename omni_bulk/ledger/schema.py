@@ -55,8 +55,22 @@ CREATE TABLE adopted (
 ) WITHOUT ROWID;
 """
 
-# What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
-# one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
+# What was spent is summed up by quarters of an hour (UTC), so that a day and a month can be cut in any time zone; of
+# claims and what became of them, `segments` are billed parts. `prefix` is the number prefix that had a price of its own.
+# A number is looked for by when it was claimed, so that of millions only the recent ones are read.
+_BOUNDS = """
+CREATE TABLE spent (
+    slot INTEGER NOT NULL, campaign INTEGER NOT NULL, country TEXT NOT NULL, prefix TEXT NOT NULL,
+    segments INTEGER NOT NULL, PRIMARY KEY (slot, campaign, country, prefix)
+) WITHOUT ROWID;
+INSERT INTO spent SELECT claimed_at / 900000, campaign, coalesce(country, ''), '', sum(coalesce(segments, 1))
+    FROM message WHERE state IN (1, 2, 5) AND claimed_at IS NOT NULL GROUP BY 1, 2, 3;
+CREATE TABLE suppressed (
+    digest BLOB PRIMARY KEY, kind TEXT NOT NULL, number TEXT, added_at INTEGER NOT NULL, note TEXT
+) WITHOUT ROWID;
+CREATE INDEX message_claimed_at ON message (claimed_at) WHERE claimed_at IS NOT NULL;
+"""
+
 _FOR_REPORTS = """
 ALTER TABLE message ADD COLUMN copy INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE message ADD COLUMN wire_ref TEXT;
@@ -71,7 +85,9 @@ CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (s
 # posted again, NULL for never (a message's own wins over its campaign's). The index finds the few messages that a report
 # may settle by its ref; a message that is accepted with its msgKey never enters it.
 
-_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS,)
+# What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
+# one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
+_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS + _BOUNDS,)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from omni_bulk.errors import LedgerError
+from omni_bulk.errors import LedgerError, Stopped
 from omni_bulk.model import CampaignRow, Evidence, Kind, Result, State, Verdict
 from omni_bulk.wire import Answer, Failure, classify
 
@@ -34,6 +34,7 @@ class Book:
         self.states: defaultdict[int, State] = defaultdict(lambda: State.READY)
         self.attempts: dict[int, int] = {}
         self.results: dict[int, Result] = {}
+        self.refused: dict[int, str | Stopped] = {}  # what a claim leaves ready, and why
         self.log: list[tuple[float, str, int]] = []
         self.failing: Exception | None = None
         self.failing_on: Callable[[str], bool] = lambda _: True
@@ -64,11 +65,13 @@ class Book:
         self.log.append((asyncio.get_running_loop().time(), name, message))
         self.states[message] = state
 
-    def claim(self, messages: Sequence[int], now: int = 0) -> "asyncio.Future[None]":
-        def operation() -> None:
+    def claim(self, messages: Sequence[int], now: int = 0) -> "asyncio.Future[Mapping[int, str | Stopped]]":
+        def operation() -> Mapping[int, str | Stopped]:
             for message in messages:
                 assert self.states[message] is State.READY, "a message that is not ready was about to be claimed"
-                self._note("claim", message, State.CLAIMED)
+                if message not in self.refused:
+                    self._note("claim", message, State.CLAIMED)
+            return {message: self.refused[message] for message in messages if message in self.refused}
 
         return self._submit("claim", operation)
 
@@ -89,7 +92,7 @@ class Book:
 
     def settle(self, campaign: CampaignRow, message: int, result: Result) -> "asyncio.Future[Result]":
         def operation() -> Result:
-            assert self.states[message] is State.CLAIMED
+            assert self.states[message] is State.CLAIMED or message in self.refused
             self._note("settle", message, State.of(result.status))
             self.results[message] = written = replace(result, seq=next(self._seq))
             return written

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from omni_bulk.errors import LedgerError, RefConflict
+from omni_bulk.errors import LedgerError, RefConflict, Stopped
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitted, Admitter, Ledger, Transaction, book, writer
 from omni_bulk.ledger.schema import open_ledger
@@ -33,7 +33,7 @@ class Rig:
         self.ids = [one.id for one in admitted]
         self.drafts = [book.result_of(one.entry, campaign) for one in admitted]
 
-    def claim(self, *places: int) -> "asyncio.Future[None]":
+    def claim(self, *places: int) -> "asyncio.Future[Mapping[int, str | Stopped]]":
         return self.ledger.claim([self.ids[place] for place in places], NOW)
 
     def settle(self, place: int, status: Status = Status.ACCEPTED) -> "asyncio.Future[Result]":
@@ -280,7 +280,7 @@ async def test_a_refusal_is_the_answer_to_one_operation_and_no_failure(rig: Rig)
 
     refused, claimed = await together(rig, lambda: rig.ledger._writer.submit(refuse), lambda: rig.claim(0))
     assert isinstance(refused, RefConflict)
-    assert claimed is None
+    assert claimed == {}
     assert rig.ledger.failure is None
     assert rig.seen()[0] is State.CLAIMED
 

@@ -185,6 +185,8 @@ def test_the_sample_shows_every_setting_with_its_default(monkeypatch: pytest.Mon
     on = re.sub(r"(?m)^#(?=[a-z_]+ = )", "", sample)
     write("on.toml", on)
     write("company-ca.pem", "")
+    write("prices.csv", "")
+    write("suppress.csv", "")
     Path("secrets").mkdir()
     write("secrets/omni-client-id", "id")
     write("secrets/omni-client-password", "password")
