@@ -24,6 +24,7 @@ from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book
 from omni_bulk.ledger.bars import Reached, RunBars
+from omni_bulk.ledger.book import Resends
 from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
@@ -317,7 +318,9 @@ class Campaign:
         if self._sink is None:
             await self._open_sink(row)
         completed, row = row.completed_at is not None, self._going_on(row)
-        run_id = await ledger.write(
+        resends = self._resends(began)
+        only = resends is not None and resends.only
+        run_id = self._last_run(row) if only else await ledger.write(
             partial(
                 _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
                 options=json.dumps({"rate": account.rate, "workers": account.workers}),
@@ -329,7 +332,7 @@ class Campaign:
         identities = Identities(ledger.key, row.uuid)
         admitter = Admitter(
             row, identities, run_id, replays=deliver is not None, adopting=adopting, bars=ledger.bars,
-            now=account.world.now,
+            now=account.world.now, resends=resends,
         )  # fmt: skip
         ledger.till.bind(row.id, limits.max_cost)
         run = self.run_now = Run(
@@ -345,11 +348,23 @@ class Campaign:
         summary = self.summary = self._summarise(run, account.world.clock() - started, posts)
         # A complete campaign stays so when its list was refused, or left before somebody new was found in it.
         idle = not summary.posts and (isinstance(run.error, Refused) or not summary.remaining)
-        await self._end_run(run_id, row, summary, complete=summary.complete or (completed and idle))
+        if not only:  # the run that judged the list stays its last one
+            await self._end_run(run_id, row, summary, complete=summary.complete or (completed and idle))
         error = run.error or ledger.failure
         if error is not None:
             raise error
         return summary
+
+    def _resends(self, now: int) -> Resends | None:
+        """Which unknown messages this run posts a second time."""
+        if self._options.only_resends:
+            return Resends(only=True)
+        after = self._options.resend_after
+        return None if after is None else Resends(before=now - round(after * 1000))
+
+    def _last_run(self, row: CampaignRow) -> int:
+        with self._account.ledger.reading() as db:
+            return book.last_run_id(db, row.id)
 
     async def _digest(self, recipients: Recipients) -> bytes | None:
         if isinstance(recipients, Source) and recipients is not self._options.source:

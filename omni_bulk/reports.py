@@ -11,13 +11,14 @@ the ack gives the batch again; what is in it is then a copy. One collector an ac
 
 import asyncio
 import logging
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from omni_bulk.account import Account
 from omni_bulk.asking import Questions
@@ -39,6 +40,7 @@ INQUIRY_DAYS = 30  # how far back the API answers (guide)
 ASK_AGAIN = 6 * HOUR  # ms until a message is inquired about again, so that a broken-off inquiry goes on where it was
 INQUIRY_RATE = 5.0  # questions a second
 logger = logging.getLogger("omni_bulk")
+T = TypeVar("T")
 
 _STRANGE = frozenset({Whose.FOREIGN, Whose.UNMATCHED})
 
@@ -124,6 +126,11 @@ class Collector:
                 journal.close()
         if self._lock is not None:
             self._lock.release()
+
+    async def look(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """What a question to the reports file gives; the ledger is attached as `ledger`."""
+        found: T = await self._write(lambda tx: query(tx.db))
+        return found
 
     async def _write(self, operation: Any) -> Any:
         if self._writer is None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -312,6 +312,8 @@ class Run:
         assert isinstance(message, Message)  # noqa: S101  only messages are admitted for sending
         own = self._composition.from_ or (self._composition.template and self._composition.template.from_)
         draft = book.result_of(admitted.entry, self._campaign)
+        if admitted.copy > 1:
+            draft = replace(draft, copy=admitted.copy, wire_ref=f"{draft.ref}{book.WIRE_SUFFIX}")
         return await self._hand_over(Job(admitted.id, message, draft, self._campaign, shared_from=message.from_ == own))
 
     async def _hand_over(self, job: Job) -> bool:

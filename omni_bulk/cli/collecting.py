@@ -3,19 +3,18 @@
 import asyncio
 import signal
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
 import orjson
-from pydantic import SecretStr
 
+from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.order import Problems, seconds_of
 from omni_bulk.cli.screen import Screen, counted, log_to_stderr
 from omni_bulk.cli.streams import put
 from omni_bulk.collected import read_collected
 from omni_bulk.errors import OmniBulkError, SettingsError
-from omni_bulk.ledger import book, read_ledger
+from omni_bulk.ledger import book
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
 from omni_bulk.omni import Omni
@@ -65,7 +64,7 @@ class Collecting:
         assert settings is not None  # noqa: S101  or there were problems
         self.settings, self.origin = settings, settings.origin
         if self.way == "import_":
-            self.settings, self.origin = _account_of(settings)
+            self.settings, self.origin = offline_account(settings)
         self._interrupts = 0
         self._collector: Collector | None = None
         self._over = asyncio.Event()
@@ -109,7 +108,7 @@ class Collecting:
                 self.screen.say("following", "Collecting reports until interrupted.")
                 await collector.follow()
             case "inquire":
-                row = _campaign(omni, self.given["inquire"])
+                row = campaign_named(omni, self.given["inquire"])
                 await collector.inquire(
                     row.id, silent_for=self.silent, dlr=self.given["dlr"], rate=self.given["inquiries"]
                 )
@@ -187,26 +186,8 @@ def address_of(value: str | None) -> tuple[str, int] | None:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _account_of(settings: Settings) -> tuple[Settings, str]:
-    """Whose reports are imported: the account of the settings, else the only one that the ledger knows."""
-    if settings.client_id is not None:
-        known = (settings.client_id, settings.origin)
-    else:
-        db = read_ledger(settings.ledger)
-        if db is None:
-            raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
-        with closing(db):
-            accounts = db.execute("SELECT client_id, origin FROM account").fetchall()
-        if len(accounts) != 1:
-            raise SettingsError(
-                f"the ledger knows {len(accounts)} accounts: say whose reports these are, OMNI_CLIENT_ID"
-            )
-        known = (str(accounts[0][0]), str(accounts[0][1]))
-    nobody = {"client_id": known[0], "client_password": SecretStr("not used")}  # an import asks nobody
-    return settings.model_copy(update=nobody), known[1]
-
-
-def _campaign(omni: Omni, name: str) -> CampaignRow:
+def campaign_named(omni: Omni, name: str) -> CampaignRow:
+    """The account's campaign of this name. Raises SettingsError when there is none."""
     with omni.account.ledger.reading() as db:
         found = book.find_campaign(db, omni.account.id, name)
     if found is None:

@@ -414,3 +414,16 @@ def first_unread(db: sqlite3.Connection, account: int, since: int) -> int | None
     )
     row = db.execute(sql, (since, account, since)).fetchone()
     return None if row is None or row[0] is None else int(row[0])
+
+
+# ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answered(db: sqlite3.Connection, campaign: int) -> dict[tuple[int, str | None], tuple[int, int]]:
+    """By run and country, how many messages of a campaign were accepted, and of how many of them a report came."""
+    sql = (
+        "SELECT run, country, count(*), sum(EXISTS (SELECT 1 FROM report WHERE report.message = message.id)) "
+        "FROM ledger.message WHERE campaign = ? AND state = ? AND reason IS NOT 'already_sent' GROUP BY run, country"
+    )
+    rows = db.execute(sql, (campaign, State.ACCEPTED))
+    return {(run, country): (accepted, reported) for run, country, accepted, reported in rows}

@@ -87,7 +87,7 @@ CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (s
 
 # What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
 # one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
-_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS + _BOUNDS,)
+_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _BOUNDS)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.

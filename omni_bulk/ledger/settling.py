@@ -61,8 +61,9 @@ class InDoubt:
 def in_doubt(db: sqlite3.Connection, campaign: int) -> list[InDoubt]:
     """The campaign's unknown messages, by id."""
     sql = (
-        "SELECT id, ref, country, coalesce(segments, 1), claimed_at, copy, presumed_at, run, resend_after FROM message "
-        "WHERE campaign = ? AND state = ? AND ref IS NOT NULL ORDER BY id"
+        "SELECT id, ref, country, coalesce(segments, 1), claimed_at, copy, presumed_at, run, resend_after "
+        "FROM message INDEXED BY message_open_ref WHERE campaign = ? AND state = ? AND ref IS NOT NULL "
+        "AND (state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL)) ORDER BY id"
     )
     return [InDoubt(*row) for row in db.execute(sql, (campaign, State.UNKNOWN))]
 
@@ -71,12 +72,6 @@ def presume_unsent(tx: Transaction, messages: Sequence[int], now: int) -> int:
     """Takes the silence about these unknowns for "never sent". They stay unknown until somebody resends them."""
     sql = "UPDATE message SET presumed_at = ? WHERE id = ? AND state = ? AND presumed_at IS NULL"
     return sum(tx.db.execute(sql, (now, one, State.UNKNOWN)).rowcount for one in messages)
-
-
-def begin_resend(tx: Transaction, message: int, wire_ref: str) -> bool:
-    """An unknown message may be posted a second time, under another ref on the wire. Once: never a third time."""
-    sql = "UPDATE message SET state = ?, copy = 2, wire_ref = ? WHERE id = ? AND state = ? AND copy = 1"
-    return tx.db.execute(sql, (State.READY, wire_ref, message, State.UNKNOWN)).rowcount == 1
 
 
 def campaign_of(db: sqlite3.Connection, campaign: int) -> CampaignRow | None:

@@ -49,7 +49,7 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         till: Till | None = None,
         *,
-        checkpoint_every: int = CHECKPOINT_EVERY,
+        checkpoint_every: int | None = None,
     ) -> None:
         self._db = db
         self._till = till or Till()
@@ -192,7 +192,7 @@ class Writer:
         transaction.committed = True
         self._tell_followers(transaction)
         self._since_checkpoint += operations
-        if self._since_checkpoint >= self._checkpoint_every:
+        if self._since_checkpoint >= (self._checkpoint_every or CHECKPOINT_EVERY):
             self._checkpoint("PASSIVE")
 
     def _tell_followers(self, transaction: Transaction) -> None:
