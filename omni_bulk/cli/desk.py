@@ -1,0 +1,48 @@
+"""What the verbs that read the ledger share: opening it, finding a campaign, times as people write them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import tzinfo
+from pathlib import Path
+
+from omni_bulk.errors import SettingsError
+from omni_bulk.ledger import book, read_ledger
+from omni_bulk.model import CampaignRow
+from omni_bulk.spans import Span, month_of, span_of
+
+
+@contextmanager
+def opened_ledger(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that reads the ledger, with its reports. Raises SettingsError when there is none."""
+    db = read_ledger(path)
+    if db is None:
+        raise SettingsError(f"there is no ledger at {path}; name one with --ledger")
+    with closing(db):
+        yield db
+
+
+def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignRow:
+    """The newest campaign of this name. Raises SettingsError when there is none."""
+    found = book.campaigns_named(db, name)
+    if not found:
+        raise SettingsError(f"the ledger {ledger} knows no campaign {name!r}; see omni-bulk status")
+    return found[0]
+
+
+def span_asked(since: str | None, until: str | None, zone: tzinfo) -> Span:
+    """What `--since` and `--until` say."""
+    try:
+        return span_of(since, until, zone)
+    except ValueError:
+        raise SettingsError(
+            "--since and --until take a day or a time, such as 2026-11-22 or 2026-11-22T09:30, and until is the later"
+        ) from None
+
+
+def month_asked(text: str, zone: tzinfo) -> Span:
+    """What `--month` says."""
+    try:
+        return month_of(text, zone)
+    except ValueError:
+        raise SettingsError(f"--month takes a month such as 2026-11, not {text!r}") from None
