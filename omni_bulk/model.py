@@ -202,3 +202,53 @@ class CampaignRow:
     created_at: int = 0
     completed_at: int | None = None
     input_digest: bytes | None = None
+
+
+class Way(StrEnum):
+    """How a report reached us."""
+
+    POLL = "poll"
+    WEBHOOK = "webhook"
+    INQUIRY = "inquiry"
+    IMPORT = "import"
+
+
+class Whose(StrEnum):
+    """Whose a report is, as judged against the ledger."""
+
+    JOINED = "joined"  # a message of ours bears its msgKey, or was settled by it
+    WAITING = "waiting"  # its ref is of a message whose own answer is not recorded yet; judged again
+    HINT = "hint"  # it would settle an unknown, but nobody vouches for it; the inquiry may
+    DOUBLE = "double"  # our message was accepted under another msgKey too, and nobody resent it
+    UNMATCHED = "unmatched"  # its ref is one of ours, but a rule forbids to take it for that message
+    FOREIGN = "foreign"  # neither its msgKey nor its ref is known here
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One delivery report. Every field is as the API wrote it, None where it wrote nothing that can be read.
+
+    `at` (reportTime) and `sent_at` (sendTime) are ms since 1970, `parts` the billed parts (resCnt). `json` is the whole
+    object as received, with the fields nobody has listed. `proven`: it came by an authenticated way. `message` is the
+    ledger's message it belongs to, `whose` how that was judged (None: not yet) and `reason` why not.
+    """
+
+    msg_key: str
+    ref: str | None = None
+    type: str | None = None
+    code: str | None = None
+    text: str | None = None
+    at: int | None = None
+    sent_at: int | None = None
+    service: str | None = None
+    msg_type: str | None = None
+    carrier: str | None = None
+    parts: int | None = None
+    json: bytes = field(default=b"", repr=False)
+    source: Way = Way.POLL
+    proven: bool = True
+    received_at: int = 0
+    id: int = 0
+    message: int | None = None
+    whose: Whose | None = None
+    reason: str | None = None
