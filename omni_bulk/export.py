@@ -15,6 +15,7 @@ from zipfile import BadZipFile, ZipFile
 import orjson
 
 from omni_bulk.cells import fitting, masked, safe, without
+from omni_bulk.delivery import Codes
 from omni_bulk.ledger import reading
 from omni_bulk.model import CampaignRow
 from omni_bulk.spans import Span
@@ -35,12 +36,14 @@ _HEAD = 64 * 1024  # bytes; longer than the first line of anything written here
 _MAY_HOLD_THE_NUMBER = ("ref", "wireRef", "duplicateOf")
 
 
-def rows(db: sqlite3.Connection, campaigns: Iterable[CampaignRow], span: Span, *, mask: bool = False) -> Iterator[Row]:
+def rows(
+    db: sqlite3.Connection, campaigns: Iterable[CampaignRow], codes: Codes, span: Span, *, mask: bool = False
+) -> Iterator[Row]:
     """The recipients of these campaigns, one after the other, each with what became of the message."""
     for campaign in campaigns:
         everybody = reading.recipients(db, campaign, span)
         while group := list(islice(everybody, reading.GROUP)):
-            known = reading.deliveries(db, [message for message, _ in group])
+            known = reading.deliveries(db, [message for message, _ in group], codes)
             for message, fields in group:
                 row = fields | known[message]
                 yield hidden(row) if mask else row

@@ -4,10 +4,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import tzinfo
+from importlib.resources import files
 from pathlib import Path
 
+from omni_bulk.delivery import Codes, parse_codes
 from omni_bulk.errors import SettingsError
 from omni_bulk.ledger import book, read_ledger
+from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import CampaignRow
 from omni_bulk.spans import Span, month_of, span_of
 
@@ -19,7 +22,13 @@ def opened_ledger(path: Path) -> Iterator[sqlite3.Connection]:
     if db is None:
         raise SettingsError(f"there is no ledger at {path}; name one with --ledger")
     with closing(db):
+        attach_reports(db, path)
         yield db
+
+
+def report_codes() -> Codes:
+    """What the codes of reports mean."""
+    return parse_codes((files("omni_bulk") / "data" / "report-codes.toml").read_text("utf-8"))
 
 
 def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignRow:

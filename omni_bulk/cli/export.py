@@ -31,7 +31,7 @@ def export(
     """Write what became of everybody: a table for a spreadsheet, or lines for a program."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415  not for --help
 
-    from omni_bulk.cli.desk import campaign_named, opened_ledger, span_asked  # noqa: PLC0415
+    from omni_bulk.cli.desk import campaign_named, opened_ledger, report_codes, span_asked  # noqa: PLC0415
     from omni_bulk.cli.screen import counted, printable  # noqa: PLC0415
     from omni_bulk.cli.streams import to_stdout  # noqa: PLC0415
     from omni_bulk.export import FORMATS, rows  # noqa: PLC0415
@@ -44,7 +44,7 @@ def export(
     with opened_ledger(settings.ledger) as db:
         chosen = [campaign_named(db, name, settings.ledger) for name in dict.fromkeys(campaigns)]
         db.execute("BEGIN")  # one view of everything, whatever is sent meanwhile
-        everybody = rows(db, chosen, span, mask=mask)
+        everybody = rows(db, chosen, report_codes(), span, mask=mask)
         if out == "-":
             to_stdout(lambda stdout: FORMATS[form](everybody, stdout))
             return 0

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from omni_bulk.delivery import Codes, Fate, Said, fold
+from omni_bulk.ledger.reports import of_messages
 from omni_bulk.model import CampaignRow, State
 from omni_bulk.results import iso
 from omni_bulk.spans import Span
@@ -71,3 +73,23 @@ def _fields(campaign: CampaignRow, state: State, columns: Sequence[Any]) -> dict
 def last_run_id(db: sqlite3.Connection, campaign: int) -> int:
     """The id of the campaign's last run, 0 when it never ran."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM run WHERE campaign = ?", (campaign,)).fetchone()[0])
+
+
+# ── delivery ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def deliveries(db: sqlite3.Connection, messages: Sequence[int], codes: Codes) -> dict[int, dict[str, Any]]:
+    """What became of each of these messages: the delivery fields of an export."""
+    reports = of_messages(db, messages)
+    return {message: delivery_fields(fold(reports.get(message, ()), codes)) for message in messages}
+
+
+def delivery_fields(fate: Fate) -> dict[str, Any]:
+    """A fate under the names of an export."""
+    return {"delivery": str(fate.delivery), **_said(fate.relay, "report"), **_said(fate.handset, "dlrReport")}
+
+
+def _said(said: Said | None, name: str) -> dict[str, Any]:
+    billed = "billedSegments" if name == "report" else "dlrBilledSegments"
+    one = said or Said()
+    return {f"{name}Code": one.code, f"{name}Text": one.text, f"{name}Time": iso(one.at), billed: one.parts}

@@ -4,6 +4,7 @@ Functions that write take the open transaction of the reports file and at most `
 that read work on that connection, and on a reader of the ledger with the reports attached (`report_file.attach_reports`).
 """
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _COLUMNS = (
     "msg_key, ref, type, code, text, at, sent_at, service, msg_type, carrier, parts, json, source, proven, received_at, "
     "id, message, verdict, reason"
 )
+
+_MESSAGE = _COLUMNS.split(", ").index("message")
 
 
 def _report(row: Sequence[Any]) -> Report:
@@ -63,6 +66,16 @@ def of_message(db: sqlite3.Connection, message: int) -> list[Report]:
     """Every report of one message, the oldest first."""
     sql = f"SELECT {_COLUMNS} FROM report WHERE message = ? ORDER BY at, id"  # noqa: S608  of constants
     return [_report(row) for row in db.execute(sql, (message,))]
+
+
+def of_messages(db: sqlite3.Connection, messages: Sequence[int]) -> dict[int, list[Report]]:
+    """Every report of these messages, by message; whoever has none is left out."""
+    sql = f"SELECT {_COLUMNS} FROM report WHERE message IN (SELECT value FROM json_each(?))"  # noqa: S608  of constants
+    found: dict[int, list[Report]] = {}
+    for row in db.execute(sql, (json.dumps(messages),)):
+        report = _report(row)
+        found.setdefault(int(row[_MESSAGE]), []).append(report)
+    return found
 
 
 def of_msg_key(db: sqlite3.Connection, account: int, msg_key: str) -> list[Report]:
