@@ -6,28 +6,32 @@ that read work on that connection, and on a reader of the ledger with the report
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omni_bulk.joining import key_digest
-from omni_bulk.model import Report, Way, Whose
+from omni_bulk.identity import Identities, identity_of_own_ref
+from omni_bulk.joining import GRACE, Candidate, Judgement, base_ref, key_digest, report_key
+from omni_bulk.ledger.writer import Transaction
+from omni_bulk.model import Report, State, Way, Whose
 
 BLOCK = 200  # rows of one transaction at most, so that nobody waits long for the write lock
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
 
-_COLUMNS = (
-    "msg_key, ref, type, code, text, at, sent_at, service, msg_type, carrier, parts, json, source, proven, received_at, "
-    "id, message, verdict, reason"
-)
+_FIELDS = (
+    "msg_key", "ref", "type", "code", "text", "at", "sent_at", "service", "msg_type", "carrier", "parts", "json", "source",
+    "proven", "received_at", "id", "message", "verdict", "reason",
+)  # fmt: skip
+_COLUMNS = ", ".join(_FIELDS)
 
 _MESSAGE = _COLUMNS.split(", ").index("message")
 
 
 def _report(row: Sequence[Any]) -> Report:
-    *said, way, proven, received_at, number, message, verdict, reason = row
-    whose = None if verdict is None else Whose(verdict)
-    return Report(*said, Way(way), bool(proven), received_at, number, message, whose, reason)
+    fields = dict(zip(_FIELDS, row, strict=True))
+    verdict = fields.pop("verdict")
+    fields |= {"source": Way(fields["source"]), "proven": bool(fields["proven"])}
+    return Report(**fields, whose=None if verdict is None else Whose(verdict))
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,3 +128,240 @@ def covered(db: sqlite3.Connection, account: int, since: int, until: int) -> boo
     """Whether no report that came between these times can have died unread."""
     sql = "SELECT 1 FROM stretch WHERE account = ? AND since <= ? AND until >= ?"
     return db.execute(sql, (account, since + GAP_MAX, until)).fetchone() is not None
+
+
+# ── whose they are ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def add_functions(db: sqlite3.Connection) -> None:
+    """What the SQL below calls: ``key_of(msgKey)``, the digest under which a msgKey is found."""
+    db.create_function("key_of", 1, _key_of, deterministic=True)
+
+
+def _key_of(msg_key: str) -> int:
+    return int.from_bytes(key_digest(msg_key), "big", signed=True)
+
+
+def behind(db: sqlite3.Connection) -> list[tuple[int, int]]:
+    """The campaigns whose accepted messages are not all known by their msgKey: (campaign, last line known)."""
+    sql = (
+        "SELECT campaign.id, coalesce(caught.seq, 0) FROM ledger.campaign LEFT JOIN caught ON caught.campaign = "
+        "campaign.id WHERE campaign.seq > coalesce(caught.seq, 0)"
+    )
+    return db.execute(sql).fetchall()
+
+
+def forget_if_restored(tx: Transaction) -> None:
+    """A ledger that is older than what we know of it was restored from a backup: its msgKeys are learnt anew."""
+    sql = "SELECT 1 FROM caught JOIN ledger.campaign ON campaign.id = caught.campaign WHERE campaign.seq < caught.seq"
+    if tx.db.execute(sql).fetchone() is not None:
+        tx.db.execute("DELETE FROM key")
+        tx.db.execute("DELETE FROM caught")
+
+
+def catch_up(tx: Transaction, campaign: int, after: int) -> int:
+    """Learns the msgKeys in the next `BLOCK` lines of a campaign. Gives the last line looked at."""
+    upto = after + BLOCK
+    tx.db.execute(
+        "INSERT OR IGNORE INTO key SELECT key_of(msg_key), message.id FROM ledger.line "
+        "JOIN ledger.message ON message.id = line.message "
+        "WHERE line.campaign = ? AND line.seq > ? AND line.seq <= ? AND msg_key IS NOT NULL AND state = 2",
+        (campaign, after, upto),
+    )
+    # As far as there are lines: what is written meanwhile is the next call's.
+    sql = "SELECT coalesce(max(seq), ?) FROM ledger.line WHERE campaign = ? AND seq > ? AND seq <= ?"
+    last = int(tx.db.execute(sql, (after, campaign, after, upto)).fetchone()[0])
+    tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
+    return last
+
+
+_BY_KEY = (
+    "SELECT message.id FROM key JOIN ledger.message ON message.id = key.message "
+    "JOIN ledger.campaign ON campaign.id = message.campaign "
+    "WHERE key.digest = ? AND campaign.account = ? AND (message.msg_key = ? OR message.msg_key IS NULL)"
+)
+
+
+def bearer(db: sqlite3.Connection, account: int, msg_key: str) -> int | None:
+    """The account's message that bears this msgKey."""
+    row = db.execute(_BY_KEY, (_key_of(msg_key), account, msg_key)).fetchone()
+    return None if row is None else int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a block of reports was: `fresh` reports, `joined` of them to a message of ours at once, and copies."""
+
+    fresh: int = 0
+    joined: int = 0
+    duplicates: int = 0
+
+
+_INSERT = (
+    "INSERT INTO report (account, key, msg_key, ref, type, code, text, at, sent_at, service, msg_type, carrier, parts, "
+    "json, source, proven, received_at, message, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (account, key) DO NOTHING"
+)
+# A copy that came by an authenticated way replaces one that did not: whoever forged that may have changed its ref. What
+# was not ours then may be by now (a campaign that was adopted), so it is judged again.
+_AGAIN = (
+    "UPDATE report SET (ref, text, sent_at, service, msg_type, carrier, parts, json, source, proven, verdict) = "
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, 1, CASE verdict WHEN 'joined' THEN verdict ELSE NULL END) "
+    "WHERE account = ? AND key = ? AND proven = 0"
+)
+_REOPEN = "UPDATE report SET verdict = NULL WHERE account = ? AND key = ? AND verdict IN ('foreign', 'unmatched')"
+
+
+def store(tx: Transaction, account: int, reports: Sequence[Report]) -> Stored:
+    """Stores a block of at most `BLOCK` reports; those whose msgKey is known are joined in the same breath."""
+    fresh = joined = 0
+    for report in reports:
+        message = bearer(tx.db, account, report.msg_key) if report.msg_key else None
+        key = report_key(report)
+        values = (
+            account, key, report.msg_key, report.ref, report.type, report.code, report.text, report.at, report.sent_at,
+            report.service, report.msg_type, report.carrier, report.parts, report.json, report.source, report.proven,
+            report.received_at, message, None if message is None else Whose.JOINED,
+        )  # fmt: skip
+        if tx.db.execute(_INSERT, values).rowcount == 1:
+            fresh += 1
+            joined += message is not None
+        else:
+            tx.db.execute(_REOPEN, (account, key))
+            if report.proven:
+                again = (
+                    report.ref, report.text, report.sent_at, report.service, report.msg_type, report.carrier,
+                    report.parts, report.json, report.source,
+                )  # fmt: skip
+                tx.db.execute(_AGAIN, (*again, account, key))
+    stored = Stored(fresh, joined, len(reports) - fresh)
+    sql = (
+        "INSERT INTO queue (account, collected, duplicates) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "collected = collected + excluded.collected, duplicates = duplicates + excluded.duplicates"
+    )
+    tx.db.execute(sql, (account, stored.fresh, stored.duplicates))
+    return stored
+
+
+def open_reports_of(db: sqlite3.Connection, account: int, after: int) -> list[Report]:
+    """The next `BLOCK` reports that are not judged for good, by id."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM report WHERE account = ? AND (verdict IS NULL OR verdict IN ('waiting', 'hint')) "  # noqa: S608
+        "AND id > ? ORDER BY id LIMIT ?"
+    )
+    return [_report(row) for row in db.execute(sql, (account, after, BLOCK))]
+
+
+def pronounce(tx: Transaction, account: int, judged: Iterable[tuple[Report, Judgement]]) -> None:
+    """Writes down whose each report is, if nobody did meanwhile. A message that had no msgKey is known by this one."""
+    sql = (
+        "UPDATE report SET verdict = ?, message = ?, reason = ? WHERE id = ? AND account = ? "
+        "AND (verdict IS NULL OR verdict IN ('waiting', 'hint'))"
+    )
+    for report, judgement in judged:
+        tx.db.execute(sql, (judgement.whose, judgement.message, judgement.reason, report.id, account))
+        if judgement.whose is Whose.JOINED:
+            tx.db.execute("INSERT OR IGNORE INTO key VALUES (?, ?)", (_key_of(report.msg_key), judgement.message))
+
+
+_CANDIDATE = "id, state, msg_key, claimed_at, copy, campaign"
+_OPEN = (
+    f"SELECT {_CANDIDATE} FROM ledger.message WHERE ref = ? AND "  # noqa: S608  of constants
+    "(state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL))"
+)
+_SENT = f"SELECT {_CANDIDATE} FROM ledger.message WHERE campaign = ? AND identity = ?"  # noqa: S608
+
+
+class Searcher:
+    """Finds the messages of an account that bear a ref, as the ledger is at this moment."""
+
+    def __init__(self, db: sqlite3.Connection, account: int, key: bytes) -> None:
+        self._db = db
+        self._account = account
+        runs = "SELECT min(started_at), max(coalesce(ended_at, ?)) FROM ledger.run WHERE campaign = ?"
+        self._campaigns: dict[int, tuple[int, int]] = {}
+        self._identities: dict[int, Identities] = {}
+        rows = db.execute("SELECT id, uuid, created_at FROM ledger.campaign WHERE account = ?", (account,)).fetchall()
+        for campaign, uuid, created_at in rows:
+            began, ended = db.execute(runs, (_EVER, campaign)).fetchone()
+            # Single sends have no runs, nor has what was adopted.
+            self._campaigns[campaign] = (created_at, _EVER) if began is None else (min(began, created_at), ended)
+            self._identities[campaign] = Identities(key, uuid)
+
+    def __call__(self, report: Report) -> list[Candidate]:
+        """Every message that its ref may mean: those open whenever they were sent, others of campaigns of that time."""
+        if report.ref is None:
+            return []
+        ref, found = base_ref(report.ref), {}
+        for row in self._db.execute(_OPEN, (ref,)):
+            if row[5] in self._campaigns:
+                found[row[0]] = self._candidate(row)
+        for campaign in self._at_work(report.sent_at):
+            own = identity_of_own_ref(ref)
+            for identity in filter(None, (own, self._identities[campaign].of_ref(ref))):
+                for row in self._db.execute(_SENT, (campaign, identity)):
+                    found[row[0]] = self._candidate(row)
+        return list(found.values())
+
+    def _at_work(self, at: int | None) -> Iterator[int]:
+        """The campaigns that were sending then."""
+        if at is None:
+            return iter(())
+        return (one for one, (began, ended) in self._campaigns.items() if began - GRACE <= at <= ended + GRACE)
+
+    def _candidate(self, row: Sequence[Any]) -> Candidate:
+        message, state, msg_key, claimed_at, copy, campaign = row
+        return Candidate(message, State(state), msg_key, claimed_at, copy, self._campaigns[campaign][0])
+
+
+_EVER = 1 << 60  # ms
+
+
+# ── the queue ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def polled(tx: Transaction, account: int, now: int, *, empty: bool) -> None:
+    """An answered poll. One that found nothing goes on with a stretch in which no report died, or begins one."""
+    sql = (
+        "INSERT INTO queue (account, polled_at, emptied_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "polled_at = excluded.polled_at, emptied_at = coalesce(excluded.emptied_at, emptied_at)"
+    )
+    tx.db.execute(sql, (account, now, now if empty else None))
+    if empty:
+        sql = "UPDATE stretch SET until = ? WHERE account = ? AND until BETWEEN ? AND ?"
+        if tx.db.execute(sql, (now, account, now - GAP_MAX, now)).rowcount == 0:
+            tx.db.execute("INSERT OR REPLACE INTO stretch VALUES (?, ?, ?)", (account, now, now))
+
+
+def acked(tx: Transaction, account: int) -> None:
+    """A batch was deleted from the queue."""
+    sql = "INSERT INTO queue (account, batches) VALUES (?, 1) ON CONFLICT DO UPDATE SET batches = batches + 1"
+    tx.db.execute(sql, (account,))
+
+
+def own_queue(tx: Transaction, account: int) -> None:
+    """The queue may be emptied from now on."""
+    tx.db.execute("INSERT INTO queue (account, own) VALUES (?, 1) ON CONFLICT DO UPDATE SET own = 1", (account,))
+
+
+def pushed(tx: Transaction, account: int, now: int) -> None:
+    """A report came by webhook."""
+    sql = "INSERT INTO queue (account, received_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET received_at = ?"
+    tx.db.execute(sql, (account, now, now))
+
+
+# ── into files ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def filed(tx: Transaction, account: int, last: int) -> None:
+    """Reports up to this id are in the file."""
+    sql = (
+        "INSERT INTO queue (account, filed) VALUES (?, ?) ON CONFLICT DO UPDATE SET filed = max(filed, excluded.filed)"
+    )
+    tx.db.execute(sql, (account, last))
+
+
+def after(db: sqlite3.Connection, account: int, last: int) -> list[Report]:
+    """The next `BLOCK` reports after this id, for the file."""
+    sql = f"SELECT {_COLUMNS} FROM report WHERE account = ? AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
+    return [_report(row) for row in db.execute(sql, (account, last, BLOCK))]
