@@ -71,7 +71,21 @@ CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (s
 # posted again, NULL for never (a message's own wins over its campaign's). The index finds the few messages that a report
 # may settle by its ref; a message that is accepted with its msgKey never enters it.
 
-_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS,)
+_FOR_READING = """
+ALTER TABLE campaign ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE IF NOT EXISTS suppressed (
+    digest BLOB PRIMARY KEY, kind TEXT NOT NULL, number TEXT, added_at INTEGER NOT NULL, note TEXT
+) WITHOUT ROWID;
+CREATE INDEX message_campaign ON message (campaign);
+CREATE INDEX message_number ON message (number) WHERE substr(ref, 1, 3) <> 'ob-';
+CREATE INDEX line_message ON line (message);
+"""
+# Lines up to `pruned_seq` are not in the ledger any more. Whoever is in `suppressed` gets nothing, in any campaign; of
+# those who were forgotten (kind `forgotten`) there is only the keyed digest. The first and the last index grow at their
+# ends; the second is random, and only for messages that are known by a ref of the list's own: a number finds the others
+# by their identity. All three together cost a sent message 3 µs on a ledger of five million.
+
+_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _FOR_READING)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.

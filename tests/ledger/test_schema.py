@@ -129,7 +129,7 @@ REFUSED = [
     (garbage, "not a database"),
     (another_database, "database of something else"),
     (another_application, "database of something else"),
-    (a_newer_version, "newer omni_bulk (its version is 2); upgrade first"),
+    (a_newer_version, f"newer omni_bulk (its version is {VERSION + 1}); upgrade first"),
 ]
 
 
