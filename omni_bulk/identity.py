@@ -29,6 +29,19 @@ def identity_of_own_ref(ref: str) -> bytes | None:
     return identity if own_ref(identity) == ref else None  # the last character has bits to spare
 
 
+class Numbers:
+    """Digests of E.164 numbers under the ledger's key, the same in every campaign: of those who get nothing at all."""
+
+    def __init__(self, key: bytes) -> None:
+        self._hash = blake2b(key=key, digest_size=IDENTITY_BYTES, person=b"anywhere")
+
+    def of(self, number: str) -> bytes:
+        """16 bytes."""
+        hashed = self._hash.copy()
+        hashed.update(number.encode("utf-8", "surrogatepass"))
+        return hashed.digest()
+
+
 class Identities:
     """The keyed digests of one campaign.
 

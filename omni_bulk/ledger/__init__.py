@@ -6,20 +6,22 @@ opened, `LedgerError` when it cannot be written; after the first failed commit n
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from omni_bulk.errors import LedgerError
+from omni_bulk.errors import LedgerError, Stopped
 from omni_bulk.ledger import book
+from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.book import Admitted, Admitter, Single
 from omni_bulk.ledger.schema import ledger_key, open_ledger, read_ledger, scratch
+from omni_bulk.ledger.till import Till
 from omni_bulk.ledger.writer import Follower, Transaction, Writer
 from omni_bulk.model import CampaignRow, Entry, Result
 
-__all__ = ["Admitted", "Admitter", "Ledger", "Single", "Transaction", "book", "read_ledger", "scratch"]
+__all__ = ["Admitted", "Admitter", "Bars", "Ledger", "Single", "Till", "Transaction", "book", "read_ledger", "scratch"]
 
 T = TypeVar("T")
 
@@ -30,7 +32,9 @@ class Ledger:
     def __init__(self, path: Path, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self.path = path
         self.key = ledger_key(db)
-        self._writer = Writer(db, loop)
+        self.bars = Bars(self.key)
+        self.till = Till()
+        self._writer = Writer(db, loop, self.till)
 
     @classmethod
     async def open(cls, path: Path, *, create: bool = True) -> "Ledger":
@@ -71,14 +75,17 @@ class Ledger:
     async def admit(self, admitter: Admitter, entries: Sequence[Entry]) -> list[Admitted]:
         return await self.write(partial(_admit, admitter, entries))
 
-    def claim(self, messages: Sequence[int], now: int) -> "asyncio.Future[None]":
-        """Durable before the future resolves. Refused with LedgerError once anything could not be written."""
+    def claim(self, messages: Sequence[int], now: int) -> "asyncio.Future[Mapping[int, str | Stopped]]":
+        """Durable before the future resolves. Refused with LedgerError once anything could not be written.
+
+        Gives the messages that were not claimed, and why: the slug of a bar (`bars`), or the stop of a bound on money.
+        """
         return self._writer.submit(partial(self._claim, messages=messages, now=now))
 
-    def _claim(self, tx: Transaction, messages: Sequence[int], now: int) -> None:
+    def _claim(self, tx: Transaction, messages: Sequence[int], now: int) -> Mapping[int, str | Stopped]:
         if self._writer.failure is not None:
             raise self._writer.failure
-        book.claim(tx, messages, now)
+        return book.claim(tx, messages, now, self.bars)
 
     def release(self, message: int, attempts: int) -> "asyncio.Future[None]":
         return self._writer.submit(partial(book.release, message=message, attempts=attempts))

@@ -4,13 +4,16 @@ Functions take an open transaction and never commit; `writer` does. Times are mi
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 from uuid import uuid4
 
+from omni_bulk.errors import Stopped
 from omni_bulk.identity import Identities, identity_of_own_ref
+from omni_bulk.ledger.bars import Bars
+from omni_bulk.ledger.till import Claimed
 from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Result, State, Status
 from omni_bulk.policy import TAKEN, Admission, Admit, Known, admit
@@ -171,12 +174,16 @@ class Admitter:
     dry: bool = False
     replays: bool = False  # whether results of earlier runs are wanted, one line read for each
     adopting: bool = False
+    bars: Bars | None = None
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
-        return [self._admit(tx, entry) for entry in entries]
+        bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
+        return [self._admit(tx, entry, bars) for entry in entries]
 
-    def _admit(self, tx: Transaction, entry: Entry) -> Admitted:
+    def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
+        if bars is not None and (row is None or row[1] not in TAKEN):
+            entry = bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[0])
         if self.dry:
             return self._plan(tx, entry, row)
         if row is None:
@@ -350,7 +357,7 @@ def admit_single(
     sql = "SELECT id, state, owner, number_digest, text_digest FROM message WHERE campaign = ? AND identity = ?"
     row = tx.db.execute(sql, (admitter.campaign.id, entry.identity)).fetchone()
     if row is None:
-        admitted = admitter.first(tx, entry)
+        admitted = admitter.first(tx, _judged(tx, admitter, entry))
         return _owned(tx, admitted, owner)
     message, state, holder, number, text = row
     busy = state in {State.READY, State.CLAIMED} and holder not in {None, owner} and alive(holder)
@@ -366,7 +373,12 @@ def admit_single(
     if state in {State.ACCEPTED, State.UNKNOWN} or (state == State.REJECTED and not other):
         done = State(state).status
         return Single.DONE, Admitted(entry, Admit.REPLAY, message, done, None, latest(tx.db, message))
-    return _owned(tx, admitter.again(tx, entry, message), owner)
+    return _owned(tx, admitter.again(tx, _judged(tx, admitter, entry, message), message), owner)
+
+
+def _judged(tx: Transaction, admitter: Admitter, entry: Entry, message: int = 0) -> Entry:
+    bars, campaign = admitter.bars, admitter.campaign.id
+    return entry if bars is None or not bars.asks(tx.db, campaign) else bars.judged(tx.db, campaign, entry, message)
 
 
 def _owned(tx: Transaction, admitted: Admitted, owner: str) -> tuple[Single, Admitted]:
@@ -416,22 +428,70 @@ def result_of(entry: Entry, campaign: CampaignRow) -> Result:
 # ── the life of a message ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def claim(tx: Transaction, messages: Sequence[int], now: int) -> None:
-    """From here on these messages may be posted. Fails if one of them is not ready: that would be a second SMS."""
+def claim(
+    tx: Transaction, messages: Sequence[int], now: int, bars: Bars | None = None
+) -> dict[int, str | Stopped]:
+    """From here on these messages may be posted. Fails if one of them is not ready: that would be a second SMS.
+
+    Gives those that were left ready, and why: somebody who gets nothing any more, or money that is not there.
+    """
+    claims = _claims(tx.db, messages, now)
+    refused: dict[int, str | Stopped] = _barred(tx.db, claims, bars) if bars is not None and bars.any(tx.db) else {}
+    left = [(message, one) for message, one in claims.items() if message not in refused]
+    if tx.till.bound:
+        for message, one in left:
+            if tx.till.asks(one.campaign) and (stop := tx.till.refusal(tx, one)):
+                refused[message] = stop
+            else:
+                tx.till.spend(tx, [one])  # at once, so that the next one finds it counted
+    else:
+        tx.till.spend(tx, [one for _, one in left])
     sql = "UPDATE message SET state = 1, claimed_at = ? WHERE id = ? AND state = 0"
     for message in messages:
-        if tx.db.execute(sql, (now, message)).rowcount != 1:
+        if message not in refused and tx.db.execute(sql, (now, message)).rowcount != 1:
             raise AssertionError("a message that is not ready was about to be claimed")
+    return refused
+
+
+def _claims(db: sqlite3.Connection, messages: Sequence[int], now: int) -> dict[int, Claimed]:
+    """What these messages cost, read at once: with `RETURNING` each claim would take 20 µs more."""
+    marks = ",".join("?" * len(messages))
+    sql = f"SELECT id, campaign, country, number, segments FROM message WHERE id IN ({marks})"  # noqa: S608  of marks
+    return {message: Claimed(*row, at=now) for message, *row in db.execute(sql, messages)}
+
+
+def _barred(db: sqlite3.Connection, claims: Mapping[int, Claimed], bars: Bars) -> dict[int, str | Stopped]:
+    """Who of them gets nothing any more. Of the others it is noted that they were reached."""
+    asks = {campaign: bars.asks(db, campaign) for campaign in {one.campaign for one in claims.values()}}
+    barred: dict[int, str | Stopped] = {}
+    for message, one in claims.items():
+        if not asks[one.campaign]:
+            continue
+        if reason := bars.reason(db, one.campaign, one.number or "", message):
+            barred[message] = reason
+        else:
+            bars.claimed(one.campaign, one.number or "", message)
+    return barred
 
 
 def release(tx: Transaction, message: int, attempts: int) -> None:
     """The attempt is proven not accepted, or was never made: the message is ready again."""
+    _unspend(tx, message)
     tx.db.execute("UPDATE message SET state = 0, attempts = ? WHERE id = ? AND state = 1", (attempts, message))
 
 
 def take_back(tx: Transaction, message: int) -> None:
     """Like `release`, by somebody who does not know the attempts."""
+    _unspend(tx, message)
     tx.db.execute("UPDATE message SET state = 0 WHERE id = ? AND state = 1", (message,))
+
+
+def _unspend(tx: Transaction, message: int) -> None:
+    """Takes a claim that is about to end without an acceptance off what is spent."""
+    sql = "SELECT campaign, country, number, segments, claimed_at FROM message WHERE id = ? AND state IN (1, 5)"
+    row = tx.db.execute(sql, (message,)).fetchone()
+    if row is not None and row[4] is not None:
+        tx.till.spend(tx, [Claimed(*row)], -1)
 
 
 def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Result:
@@ -441,6 +501,8 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     """
     sql = "UPDATE campaign SET seq = seq + 1 WHERE id = ? RETURNING seq"
     seq = int(tx.db.execute(sql, (campaign,)).fetchone()[0])
+    if result.status in _COSTS_NOTHING:
+        _unspend(tx, message)
     written = replace(result, seq=seq)
     line = to_line(written)
     sql = (
@@ -454,6 +516,9 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign, seq, message, line))
     tx.lines.append((campaign, written, line))
     return written
+
+
+_COSTS_NOTHING = frozenset({Status.REJECTED, Status.FAILED})  # of those that may have been claimed
 
 
 def recover(

@@ -55,6 +55,22 @@ CREATE TABLE adopted (
 ) WITHOUT ROWID;
 """
 
+# What was spent is summed up by quarters of an hour (UTC), so that a day and a month can be cut in any time zone; of
+# claims and what became of them, `segments` are billed parts. `prefix` is the number prefix that had a price of its own.
+# A number is looked for by when it was claimed, so that of millions only the recent ones are read.
+_BOUNDS = """
+CREATE TABLE spent (
+    slot INTEGER NOT NULL, campaign INTEGER NOT NULL, country TEXT NOT NULL, prefix TEXT NOT NULL,
+    segments INTEGER NOT NULL, PRIMARY KEY (slot, campaign, country, prefix)
+) WITHOUT ROWID;
+INSERT INTO spent SELECT claimed_at / 900000, campaign, coalesce(country, ''), '', sum(coalesce(segments, 1))
+    FROM message WHERE state IN (1, 2, 5) AND claimed_at IS NOT NULL GROUP BY 1, 2, 3;
+CREATE TABLE suppressed (
+    digest BLOB PRIMARY KEY, kind TEXT NOT NULL, number TEXT, added_at INTEGER NOT NULL, note TEXT
+) WITHOUT ROWID;
+CREATE INDEX message_claimed_at ON message (claimed_at) WHERE claimed_at IS NOT NULL;
+"""
+
 # What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
 # one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
 _FOR_REPORTS = """
@@ -73,19 +89,14 @@ CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (s
 
 _FOR_READING = """
 ALTER TABLE campaign ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE IF NOT EXISTS suppressed (
-    digest BLOB PRIMARY KEY, kind TEXT NOT NULL, number TEXT, added_at INTEGER NOT NULL, note TEXT
-) WITHOUT ROWID;
 CREATE INDEX message_campaign ON message (campaign);
 CREATE INDEX message_number ON message (number) WHERE substr(ref, 1, 3) <> 'ob-';
 CREATE INDEX line_message ON line (message);
 """
-# Lines up to `pruned_seq` are not in the ledger any more. Whoever is in `suppressed` gets nothing, in any campaign; of
-# those who were forgotten (kind `forgotten`) there is only the keyed digest. The first and the last index grow at their
-# ends; the second is random, and only for messages that are known by a ref of the list's own: a number finds the others
+# Lines up to `pruned_seq` are not in the ledger any more. The first and the last index grow at their ends; the second is random, and only for messages that are known by a ref of the list's own: a number finds the others
 # by their identity. All three together cost a sent message 3 µs on a ledger of five million.
 
-_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _FOR_READING)
+_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _BOUNDS, _FOR_READING)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.

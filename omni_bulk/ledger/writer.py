@@ -15,6 +15,7 @@ from typing import Any
 
 from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.ledger.schema import ledger_error
+from omni_bulk.ledger.till import Till
 from omni_bulk.model import Result
 
 LINGER = 0.02  # s a result may wait for company; claims never wait
@@ -23,10 +24,14 @@ CHECKPOINT_EVERY = 5_000  # operations, about 16 MiB of WAL, after which the wri
 
 @dataclass(slots=True)
 class Transaction:
-    """What an operation works with: the connection, and the lines it wrote, for whoever follows the campaign."""
+    """What an operation works with: the connection, what is spent, and the lines it wrote, for whoever follows the
+    campaign.
+    """
 
     db: sqlite3.Connection
+    till: Till = field(default_factory=Till)
     lines: list[tuple[int, Result, bytes]] = field(default_factory=list)
+    committed: bool = False
 
 
 Operation = Callable[[Transaction], Any]
@@ -38,8 +43,9 @@ Outcomes = list[tuple[asyncio.Future[Any], Any]]
 class Writer:
     """Group commit. `submit` from the event loop; operations run in the writer's thread, in order."""
 
-    def __init__(self, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop, till: Till | None = None) -> None:
         self._db = db
+        self._till = till or Till()
         self._loop = loop
         self._followers: dict[int, Follower] = {}
         self._pending: Batch = []
@@ -114,7 +120,7 @@ class Writer:
         failed: dict[asyncio.Future[Any], BaseException] = {}
         tries = 2
         while tries and len(failed) < len(batch):
-            transaction = Transaction(self._db)
+            transaction = Transaction(self._db, self._till)
             try:
                 self._begin()
             except Exception as error:  # noqa: BLE001  nothing of this batch is to blame
@@ -175,6 +181,7 @@ class Writer:
 
     def _committed(self, transaction: Transaction, operations: int) -> None:
         self.commits += 1
+        transaction.committed = True
         self._tell_followers(transaction)
         self._since_checkpoint += operations
         if self._since_checkpoint >= CHECKPOINT_EVERY:
