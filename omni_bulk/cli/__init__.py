@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-VERBS = ("send", "status", "reports", "resolve", "suppress", "sandbox")
+VERBS = ("send", "status", "export", "reports", "resolve", "suppress", "sandbox")
 _GLOBAL = ("-h", "--help", "--version")
 
 
@@ -43,7 +43,15 @@ def with_verb(arguments: Sequence[str]) -> list[str]:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit code. Sentences go to stderr; a traceback only for a bug (70)."""
-    from omni_bulk.cli import reports, resolve, sandbox, send, status, suppress  # noqa: F401, PLC0415  they add their verbs
+    from omni_bulk.cli import (  # noqa: F401, PLC0415  they add their verbs
+        export,
+        reports,
+        resolve,
+        sandbox,
+        send,
+        status,
+        suppress,
+    )
 
     logging.getLogger("omni_bulk").addHandler(logging.NullHandler())
     try:

@@ -73,6 +73,11 @@ def find_campaign(db: sqlite3.Connection, account: int | None, name: str) -> Cam
     return row and CampaignRow(*row)
 
 
+def campaigns(db: sqlite3.Connection, where: str = "", values: Sequence[object] = ()) -> list[CampaignRow]:
+    """The campaigns for which this piece of SQL holds."""
+    return [CampaignRow(*row) for row in db.execute(_CAMPAIGN + where, values)]
+
+
 def campaign_elsewhere(db: sqlite3.Connection, name: str, client_id: str, origin: str) -> CampaignRow | None:
     """The campaign of this name under another client id of the same origin, the newest if there are several."""
     others = "SELECT id FROM account WHERE origin = ? AND client_id <> ?"
@@ -720,66 +725,3 @@ def adopt(tx: Transaction, campaign: int, sent: Iterable[tuple[Sequence[bytes], 
 
 def adopting(db: sqlite3.Connection, campaign: int) -> bool:
     return db.execute("SELECT 1 FROM adopted WHERE campaign = ? LIMIT 1", (campaign,)).fetchone() is not None
-
-
-# ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-# What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected or
-# removed since is not a problem any more. Single sends, and what was taken back, belong to no run.
-_COUNTS = (
-    "(state NOT IN (4, 6, 7) OR run = (SELECT coalesce(max(run.id), 0) FROM run WHERE run.campaign = message.campaign))"
-)
-
-
-def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """All campaigns, newest last: name, recipients, accepted, created, completed, origin."""
-    sql = (
-        "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "  # noqa: S608  of constants
-        "coalesce(sum(message.state = ?), 0) FROM campaign JOIN account ON account.id = campaign.account "
-        f"LEFT JOIN message ON message.campaign = campaign.id AND {_COUNTS} "
-        "GROUP BY campaign.id ORDER BY created_at, campaign.id"
-    )
-    return [
-        {
-            "campaign": name, "origin": origin, "created": iso(created), "completed": iso(completed),
-            "recipients": recipients, "accepted": accepted,
-        }
-        for name, origin, created, completed, recipients, accepted in db.execute(sql, (State.ACCEPTED,))
-    ]  # fmt: skip
-
-
-def campaigns_named(db: sqlite3.Connection, name: str) -> list[CampaignRow]:
-    """The campaigns of this name under any account, the newest first."""
-    return [CampaignRow(*row) for row in db.execute(_CAMPAIGN + "WHERE name = ? ORDER BY created_at DESC", (name,))]
-
-
-def standing(db: sqlite3.Connection, campaign: CampaignRow) -> dict[str, Any]:
-    """How a campaign stands: recipients by state, reason and country."""
-    sql = (
-        "SELECT state, reason, country, count(*), coalesce(sum(segments), 0) FROM message "  # noqa: S608  of constants
-        f"WHERE campaign = ? AND {_COUNTS} GROUP BY state, reason, country"
-    )
-    states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
-    reasons: dict[str, int] = {}
-    countries: dict[str, dict[str, Any]] = {}
-    for state, reason, country, number, segments in db.execute(sql, (campaign.id,)):
-        states[_STATE_NAMES[State(state)]] += number
-        if reason is not None:
-            reasons[reason] = reasons.get(reason, 0) + number
-        if country is not None and state in _SENT:
-            one = countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
-            one["messages"] += number
-            one["segments"] += segments
-    last = last_run(db, campaign.id)
-    return {
-        "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(states.values()), "states": states,
-        "reasons": reasons, "segments": sum(one["segments"] for one in countries.values()), "countries": countries,
-        "cost": None, "currency": None, "seconds": 0.0, "created": iso(campaign.created_at),
-        "completed": iso(campaign.completed_at), "lastRun": None if last is None else iso(last[0]),
-        "lastExit": None if last is None else last[1],
-    }  # fmt: skip
-
-
-_STATE_NAMES = {State.READY: "ready", State.CLAIMED: "inDoubt"} | {State.of(status): str(status) for status in Status}
-_SENT = frozenset({State.READY, State.CLAIMED, State.ACCEPTED, State.UNKNOWN})

