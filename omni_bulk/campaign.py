@@ -7,7 +7,7 @@ task group, so a caller may leave its loop wherever it likes.
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, Se
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitter, Transaction, book
+from omni_bulk.ledger import Admitter, Transaction, book, settling
 from omni_bulk.ledger.bars import Reached, RunBars
 from omni_bulk.ledger.book import Resends
 from omni_bulk.ledger.till import spent_by_campaign
@@ -103,6 +103,7 @@ class Campaign:
                 "they are not posted again"
             )
         self._row = reread(self._account, opened.row)
+        self._note_resends(self._row)
         await self._bar(self._row)
         self._completed = iso(self._row.completed_at)
 
@@ -138,6 +139,26 @@ class Campaign:
         working = asyncio.ensure_future(asyncio.to_thread(work))
         await waited([working])
         working.result()
+
+    def _note_resends(self, row: CampaignRow) -> None:
+        """An operator should read how many get a second post, before it is made."""
+        after = self._options.resend_after
+        if after is None:
+            return
+        before = self._account.world.now() - round(after * 1000)
+        with self._account.ledger.reading() as db:
+            silent = settling.in_doubt(db, row.id)
+        due = [one for one in silent if one.copy == 1 and (one.presumed_at or (one.claimed_at or before + 1) <= before)]
+        if due:
+            parts = sum(one.segments for one in due)
+            self.notes.append(
+                f"{len(due)} unknown messages ({parts} segments) are posted once more, if they are listed"
+            )
+
+    @property
+    def tolerate(self) -> Mapping[str, float]:
+        """The shares of states below which they do not count for the exit code."""
+        return self._options.tolerate
 
     @property
     def _open_row(self) -> CampaignRow:

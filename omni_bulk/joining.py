@@ -229,35 +229,3 @@ def _of_settled(report: Report, candidates: Sequence[Candidate]) -> Judgement:
     if len(accepted) == 1:
         return Judgement(Whose.DOUBLE, accepted[0].message, "second_msg_key")
     return Judgement(Whose.UNMATCHED, reason="settled_otherwise" if not accepted else "ambiguous_ref")
-
-
-# ── neglect ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Neglect:
-    """Reports that nobody collects: `lost` says that some have died already, `sentence` what to do."""
-
-    lost: bool
-    sentence: str
-
-
-def neglect(unread_since: int | None, now: int) -> Neglect | None:
-    """What to say about messages sent since `unread_since` (ms; None: none) whose reports nobody has collected yet.
-
-    Nothing for two days; then there is a day left; after three the API has begun to delete them.
-    """
-    if unread_since is None or now - unread_since <= 2 * DAY:
-        return None
-    days = (now - unread_since) // DAY
-    if now - unread_since <= DIE_AFTER:
-        return Neglect(
-            lost=False,
-            sentence=f"delivery reports were not collected for {days} days, and after 3 the API deletes them: "
-            "run omni-bulk reports --poll",
-        )
-    return Neglect(
-        lost=True,
-        sentence=f"delivery reports were not collected for {days} days, and the API deletes them after 3: run omni-bulk "
-        "reports --poll for the rest, and omni-bulk reports --inquire CAMPAIGN for what is lost",
-    )

@@ -127,13 +127,16 @@ class Omni:
         return self._account
 
     async def send(
-        self, to: str, text: str, *, ref: str, from_: str | None = None, expires_in: float | None = None
-    ) -> Result:
+        self, to: str, text: str, *, ref: str, from_: str | None = None, expires_in: float | None = None,
+        unknown: Literal["hold", "resend"] = "hold",
+    ) -> Result:  # fmt: skip
         """Sends one message and returns its recorded result. Idempotent by `ref`, across processes and restarts.
 
         `to` is E.164 (or national with ``region`` in the settings), `from_` the registered originating number, `ref` 1
         to 190 characters. With `expires_in` seconds the message is dropped unposted (`failed`, ``expired``) when it
-        could not be posted in time. The same ref and text again gives the recorded result with ``replayed=True`` and
+        could not be posted in time. With ``unknown="resend"`` a message of which nobody knows whether it was taken is posted
+        once more, under the ref with ``~2``: for codes that are worthless in an hour, where two are better than none.
+        The same ref and text again gives the recorded result with ``replayed=True`` and
         no POST. Cancelling the await does not cancel the POST: ask again with the same ref.
 
         Raises `RefConflict` when the ref was used for another number or text, `Stopped` when the account cannot send,
@@ -141,7 +144,7 @@ class Omni:
         """
         if self._singles is None:
             raise SettingsError(_OUTSIDE)
-        return await self._singles.send(Recipient(to, 1, ref, text, from_), expires_in)
+        return await self._singles.send(Recipient(to, 1, ref, text, from_), expires_in, unknown)
 
     def campaign(
         self,

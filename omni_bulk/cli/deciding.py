@@ -100,7 +100,7 @@ class Deciding:
                 summary = await self._resend(omni, row)
             if summary is not None:
                 doubt.still_unknown += summary.campaign.get("unknown", 0)
-                doubt.presumed -= summary.posts
+                doubt.presumed -= sum(summary.run.values())
             code = 3 if doubt.still_unknown + doubt.presumed else 0
             if summary is not None and summary.exit_code not in {0, 1, 3}:
                 code = summary.exit_code
@@ -148,7 +148,7 @@ class Deciding:
             say("next", f"To post the unsent ones again: omni-bulk resolve {row.name} --resend --list INPUT")
 
     def _tell(self, row: CampaignRow, doubt: Doubt, summary: Summary | None, code: int) -> None:
-        resent = 0 if summary is None else summary.posts
+        resent = 0 if summary is None else sum(summary.run.values())
         if summary is not None:
             outcome = ", ".join(f"{number:,} {status}" for status, number in summary.campaign.items() if number)
             self.screen.say("resent", f"Posted {counted(resent, 'message')} again: {outcome or 'none'}.")

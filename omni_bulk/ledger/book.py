@@ -500,6 +500,12 @@ def _settled_meanwhile(db: sqlite3.Connection, message: int) -> bool:
     return db.execute(sql, (message, State.ACCEPTED)).fetchone() is not None
 
 
+def message_of(db: sqlite3.Connection, campaign: int, identity: bytes) -> int | None:
+    """The id of a recipient's message."""
+    row = db.execute("SELECT id FROM message WHERE campaign = ? AND identity = ?", (campaign, identity)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def post_again(tx: Transaction, message: int, *, now: int, before: int) -> bool:
     """Lets an unknown message be claimed a second time, under another ref on the wire. Once: there is no third time.
 

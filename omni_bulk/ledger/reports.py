@@ -415,20 +415,6 @@ def count_foreign(db: sqlite3.Connection, account: int, reports: Iterable[Report
     return sum(db.execute(sql, (account, report_key(report))).fetchone() is not None for report in reports)
 
 
-def first_unread(db: sqlite3.Connection, account: int, since: int) -> int | None:
-    """When the first message was sent whose report nobody can have collected by `since` (ms); None when there is none.
-
-    On a reader of the ledger. By runs, so that no message is looked at: of a run that began before, since then.
-    """
-    sql = (
-        "SELECT min(max(run.started_at, ?)) FROM run JOIN campaign ON campaign.id = run.campaign "
-        "WHERE campaign.account = ? AND coalesce(run.ended_at, run.started_at) > ? "
-        "AND EXISTS (SELECT 1 FROM message WHERE message.campaign = campaign.id AND message.state IN (2, 5))"
-    )
-    row = db.execute(sql, (since, account, since)).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
-
-
 # ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
