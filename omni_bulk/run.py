@@ -314,7 +314,8 @@ class Run:
         draft = book.result_of(admitted.entry, self._campaign)
         if admitted.copy > 1:
             draft = replace(draft, copy=admitted.copy, wire_ref=f"{draft.ref}{book.WIRE_SUFFIX}")
-        return await self._hand_over(Job(admitted.id, message, draft, self._campaign, shared_from=message.from_ == own))
+        job = Job(admitted.id, message, draft, self._campaign, message.from_ == own, admitted.attempts)
+        return await self._hand_over(job)
 
     async def _hand_over(self, job: Job) -> bool:
         if self._draining:

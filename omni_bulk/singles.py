@@ -129,7 +129,7 @@ class Singles:
         if known is None:
             return None
         draft = replace(book.result_of(entry, row), copy=2, wire_ref=f"{entry.ref}{book.WIRE_SUFFIX}")
-        job = self._under_way[str(message.ref)].job = Job(known, message, draft, row)
+        job = self._under_way[str(message.ref)].job = Job(known[0], message, draft, row, attempts=known[1])
         return await account.worker.deliver(job)
 
     async def _deliver_once(self, row: CampaignRow, ref: str, entry: Entry, expires_in: float | None) -> Result:
@@ -212,10 +212,11 @@ class Singles:
             one.sending.cancel()
 
 
-def _post_again(tx: Transaction, row: CampaignRow, entry: Entry, now: int) -> int | None:
-    """The message that may be posted again now; None when it is not unknown any more, or was posted twice."""
+def _post_again(tx: Transaction, row: CampaignRow, entry: Entry, now: int) -> tuple[int, int] | None:
+    """The message that may be posted again now, and its attempts so far; None when it is not unknown any more, or was posted twice."""
     found = book.message_of(tx.db, row.id, entry.identity)
-    return found if found is not None and book.post_again(tx, found, now=now, before=now) else None
+    attempts = None if found is None else book.post_again(tx, found, now=now, before=now)
+    return None if found is None or attempts is None else (found, attempts)
 
 
 def _succeeded(task: "asyncio.Task[CampaignRow]") -> bool:

@@ -144,7 +144,7 @@ class Collecting:
             say("inquired", f"Asked about {counted(counts.inquired, 'message')}.")
         say(
             "collected",
-            f"{counted(counts.collected, 'new report')} in {counts.batches:,} batches: {counts.joined:,} of messages of "
+            f"{counted(counts.collected, 'new report')} in {counted(counts.batches, 'batch', 'batches')}: {counts.joined:,} of messages of "
             f"this ledger, {counts.foreign:,} of other systems, {counted(counts.duplicates, 'copy', 'copies')} of known "
             "ones.",
             style="bold",

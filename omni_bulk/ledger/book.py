@@ -24,7 +24,7 @@ from omni_bulk.results import epoch_ms, from_line, iso, to_line
 class Admitted:
     """What `admit` decided of one entry. `id` is set for messages to send, `result` for what is settled already.
 
-    `copy` is 2 for one that is posted a second time on the operator's word.
+    `copy` is 2 for one that is posted a second time on the operator's word, after so many `attempts`.
     """
 
     entry: Entry
@@ -34,6 +34,7 @@ class Admitted:
     reason: str | None = None
     result: Result | None = None
     copy: int = 1
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +227,11 @@ class Admitter:
     def _resend(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, resends: Resends) -> Admitted | None:
         """The same message once more, if it is unknown and may be; else None, or with `only` a row that stays as it is."""
         same = row is not None and row[1] == State.UNKNOWN and row[3] == entry.digest != b""
-        if row is not None and same and post_again(tx, row[0], now=self.now(), before=resends.before):
-            self._mark_seen(tx, row[0])
-            return Admitted(entry, Admit.SEND, row[0], copy=2)
+        if row is not None and same:
+            attempts = post_again(tx, row[0], now=self.now(), before=resends.before)
+            if attempts is not None:
+                self._mark_seen(tx, row[0])
+                return Admitted(entry, Admit.SEND, row[0], copy=2, attempts=attempts)
         return Admitted(entry, Admit.REPLAY) if resends.only else None
 
     def _known(self, row: Sequence[Any]) -> Known:
@@ -506,16 +509,18 @@ def message_of(db: sqlite3.Connection, campaign: int, identity: bytes) -> int | 
     return None if row is None else int(row[0])
 
 
-def post_again(tx: Transaction, message: int, *, now: int, before: int) -> bool:
+def post_again(tx: Transaction, message: int, *, now: int, before: int) -> int | None:
     """Lets an unknown message be claimed a second time, under another ref on the wire. Once: there is no third time.
 
-    False unless it was presumed unsent or claimed by `before` (ms).
+    Gives the attempts made so far; None unless it was presumed unsent, or claimed by `before` (ms).
     """
     sql = (
         "UPDATE message SET copy = 2, wire_ref = ref || ?, presumed_at = coalesce(presumed_at, ?) "
-        "WHERE id = ? AND state = ? AND copy = 1 AND (presumed_at IS NOT NULL OR claimed_at <= ?)"
+        "WHERE id = ? AND state = ? AND copy = 1 AND (presumed_at IS NOT NULL OR claimed_at <= ?) "
+        "RETURNING attempts"
     )
-    return tx.db.execute(sql, (WIRE_SUFFIX, now, message, State.UNKNOWN, before)).rowcount == 1
+    row = tx.db.execute(sql, (WIRE_SUFFIX, now, message, State.UNKNOWN, before)).fetchone()
+    return None if row is None else int(row[0])
 
 
 WIRE_SUFFIX = "~2"  # no ref of an input may end so
