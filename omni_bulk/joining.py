@@ -70,13 +70,17 @@ def key_digest(msg_key: str) -> bytes:
 def report_key(report: Report) -> bytes:
     """Equal for a retried, inquired or imported copy of one report: msgKey, type, code, and time as an instant.
 
-    16 bytes; the first 8 are those of the msgKey alone. What cannot be read as such is told apart by its whole text.
+    16 bytes that begin with the time: reports come in about its order, so they enter the index side by side. (With the
+    msgKey's digest first, each of 200 reports wrote a page of its own, and the joining went at half the speed.) What
+    cannot be read as a report is told apart by its whole text.
     """
-    if report.msg_key and report.at is not None:
-        rest = f"{report.type}\0{report.code}\0{report.at}".encode("utf-8", "surrogatepass")
-    else:
-        rest = report.json
-    return key_digest(report.msg_key) + blake2b(rest, digest_size=8).digest()
+    at = report.at or 0
+    rest = f"{report.msg_key}\0{report.type}\0{report.code}" if report.msg_key and report.at is not None else None
+    said = report.json if rest is None else rest.encode("utf-8", "surrogatepass")
+    return max(0, min(at, _LATEST)).to_bytes(6, "big") + blake2b(said, digest_size=10).digest()
+
+
+_LATEST = (1 << 48) - 1  # ms: the year 10889
 
 
 # ── a batch ───────────────────────────────────────────────────────────────────────────────────────────────────────

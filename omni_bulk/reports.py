@@ -339,6 +339,7 @@ class Collector:
     async def take_all(self, raws: Iterable[object]) -> None:
         """Takes in reports that another system collected, as the operator vouches for. `raws` is read in a thread."""
         reading = iter(raws)
+        # Not read ahead: two threads at work hand the interpreter to and fro at every row, and both are slower for it.
         while chunk := await asyncio.to_thread(_some, reading, self._account.world.now()):
             await self.take(chunk)
 
@@ -370,9 +371,8 @@ def _judge_block(tx: Transaction, account: Account, after: int) -> list[tuple[Re
     if not found:
         return []
     search = Searcher(tx.db, account.id, account.ledger.key)
-    return [
-        (report, judge(report, reports.bearer(tx.db, account.id, report.msg_key), search(report))) for report in found
-    ]
+    ours = reports.bearers(tx.db, account.id, {report.msg_key for report in found})
+    return [(report, judge(report, ours.get(report.msg_key), search(report))) for report in found]
 
 
 def _settle(tx: Transaction, proofs: Sequence[tuple[Report, Judgement]]) -> set[int]:

@@ -27,8 +27,7 @@ from omni_bulk.ledger.schema import BUSY_TIMEOUT, create_file, ledger_key, use_w
 APPLICATION_ID = 0x4F4D4E52  # "OMNR"
 VERSION = 1
 
-# `report.key` is 8 bytes of digest of the msgKey and 8 of type, code and time: one random index that finds a copy, and
-# all reports of a msgKey too. `verdict` says whose a report is:
+# `report.key` finds a copy: the report's time, then a digest of msgKey, type and code. `verdict` says whose a report is:
 #   NULL       stored, not judged yet
 #   joined     `message` is ours and bears this msgKey, or was settled by this report
 #   waiting    its ref is that of a message whose own answer is not recorded yet; judged again
@@ -49,6 +48,7 @@ CREATE TABLE {into}report (
 );
 CREATE UNIQUE INDEX {into}report_key ON report (account, key);
 CREATE INDEX {into}report_message ON report (message) WHERE message IS NOT NULL;
+CREATE INDEX {into}report_stray ON report (msg_key) WHERE message IS NULL;
 CREATE INDEX {into}report_open ON report (account) WHERE verdict IS NULL OR verdict IN ('waiting', 'hint');
 CREATE INDEX {into}report_strange ON report (account, verdict) WHERE verdict IN ('double', 'unmatched', 'foreign');
 CREATE TABLE {into}key (digest INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (digest, message)) WITHOUT ROWID;

@@ -16,6 +16,7 @@ from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import Report, State, Way, Whose
 
 BLOCK = 200  # rows of one transaction at most, so that nobody waits long for the write lock
+LEARN = 2_000  # msgKeys learnt in one transaction: some 10 ms
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
 
 _FIELDS = (
@@ -84,13 +85,10 @@ def of_messages(db: sqlite3.Connection, messages: Sequence[int]) -> dict[int, li
 
 def of_msg_key(db: sqlite3.Connection, account: int, msg_key: str) -> list[Report]:
     """Every report that bears one msgKey, ours or not, the oldest first."""
-    low = key_digest(msg_key)
-    sql = (
-        f"SELECT {_COLUMNS} FROM report WHERE account = ? AND key BETWEEN ? AND ? AND msg_key = ? "  # noqa: S608
-        "ORDER BY at, id"
-    )
-    rows = db.execute(sql, (account, low + bytes(8), low + b"\xff" * 8, msg_key))
-    return [_report(row) for row in rows]
+    ours = [report for message in message_of(db, msg_key) for report in of_message(db, message)]
+    sql = f"SELECT {_COLUMNS} FROM report WHERE msg_key = ? AND message IS NULL AND account = ?"  # noqa: S608
+    strays = [_report(row) for row in db.execute(sql, (msg_key, account))]
+    return sorted((*(one for one in ours if one.msg_key == msg_key), *strays), key=lambda one: (one.at or 0, one.id))
 
 
 def message_of(db: sqlite3.Connection, msg_key: str) -> list[int]:
@@ -160,10 +158,10 @@ def forget_if_restored(tx: Transaction) -> None:
 
 
 def catch_up(tx: Transaction, campaign: int, after: int) -> int:
-    """Learns the msgKeys in the next `BLOCK` lines of a campaign. Gives the last line looked at."""
+    """Learns the msgKeys in the next `LEARN` lines of a campaign. Gives the last line looked at."""
     next_lines = "SELECT seq FROM ledger.line WHERE campaign = ? AND seq > ? ORDER BY seq LIMIT ?"
     sql = f"SELECT max(seq), (SELECT seq FROM ledger.campaign WHERE id = ?) FROM ({next_lines})"  # noqa: S608  a constant
-    found, end = tx.db.execute(sql, (campaign, campaign, after, BLOCK)).fetchone()
+    found, end = tx.db.execute(sql, (campaign, campaign, after, LEARN)).fetchone()
     last = int(end if found is None else found)  # lines may have been pruned
     tx.db.execute(
         "INSERT OR IGNORE INTO key SELECT key_of(msg_key), message.id FROM ledger.line "
@@ -176,16 +174,21 @@ def catch_up(tx: Transaction, campaign: int, after: int) -> int:
 
 
 _BY_KEY = (
-    "SELECT message.id FROM key JOIN ledger.message ON message.id = key.message "
-    "JOIN ledger.campaign ON campaign.id = message.campaign "
-    "WHERE key.digest = ? AND campaign.account = ? AND (message.msg_key = ? OR message.msg_key IS NULL)"
+    "SELECT key.digest, message.msg_key, message.id FROM key JOIN ledger.message ON message.id = key.message "
+    "JOIN ledger.campaign ON campaign.id = message.campaign WHERE key.digest IN ({marks}) AND campaign.account = ?"
 )
 
 
-def bearer(db: sqlite3.Connection, account: int, msg_key: str) -> int | None:
-    """The account's message that bears this msgKey."""
-    row = db.execute(_BY_KEY, (_key_of(msg_key), account, msg_key)).fetchone()
-    return None if row is None else int(row[0])
+def bearers(db: sqlite3.Connection, account: int, msg_keys: Iterable[str]) -> dict[str, int]:
+    """The account's messages that bear these msgKeys. In one question: one for each would take three times as long."""
+    digests = {_key_of(msg_key): msg_key for msg_key in msg_keys if msg_key}
+    sql = _BY_KEY.format(marks=",".join("?" * len(digests)))
+    found: dict[str, int] = {}
+    for digest, msg_key, message in db.execute(sql, (*digests, account)):
+        # A message that was accepted without a msgKey has it from its report.
+        if msg_key is None or msg_key == digests[digest]:
+            found[digests[digest]] = message
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +202,7 @@ class Stored:
 
 _INSERT = (
     "INSERT INTO report (account, key, msg_key, ref, type, code, text, at, sent_at, service, msg_type, carrier, parts, "
-    "json, source, proven, received_at, message, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (account, key) DO NOTHING"
+    "json, source, proven, received_at, message, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 # A copy that came by an authenticated way replaces one that did not: whoever forged that may have changed its ref. What
 # was not ours then may be by now (a campaign that was adopted), so it is judged again.
@@ -215,33 +217,37 @@ _REOPEN = "UPDATE report SET verdict = NULL WHERE account = ? AND key = ? AND ve
 
 def store(tx: Transaction, account: int, reports: Sequence[Report]) -> Stored:
     """Stores a block of at most `BLOCK` reports; those whose msgKey is known are joined in the same breath."""
-    fresh = joined = 0
-    for report in reports:
-        message = bearer(tx.db, account, report.msg_key) if report.msg_key else None
-        key = report_key(report)
-        values = (
-            account, key, report.msg_key, report.ref, report.type, report.code, report.text, report.at, report.sent_at,
-            report.service, report.msg_type, report.carrier, report.parts, report.json, report.source, report.proven,
-            report.received_at, message, None if message is None else Whose.JOINED,
-        )  # fmt: skip
-        if tx.db.execute(_INSERT, values).rowcount == 1:
-            fresh += 1
-            joined += message is not None
-        else:
-            tx.db.execute(_REOPEN, (account, key))
-            if report.proven:
-                again = (
-                    report.ref, report.text, report.sent_at, report.service, report.msg_type, report.carrier,
-                    report.parts, report.json, report.source,
-                )  # fmt: skip
-                tx.db.execute(_AGAIN, (*again, account, key))
-    stored = Stored(fresh, joined, len(reports) - fresh)
+    keyed = {report_key(report): report for report in reversed(reports)}  # of copies in one block the first stays
+    marks = ",".join("?" * len(keyed))
+    sql = f"SELECT key FROM report WHERE account = ? AND key IN ({marks})"  # noqa: S608  of marks
+    known = {key for (key,) in tx.db.execute(sql, (account, *keyed))}
+    fresh = {key: report for key, report in keyed.items() if key not in known}
+    ours = bearers(tx.db, account, {report.msg_key for report in fresh.values()})
+    tx.db.executemany(_INSERT, (_row(account, key, one, ours.get(one.msg_key)) for key, one in reversed(fresh.items())))
+    for key in known:
+        tx.db.execute(_REOPEN, (account, key))
+        if (report := keyed[key]).proven:
+            again = (
+                report.ref, report.text, report.sent_at, report.service, report.msg_type, report.carrier,
+                report.parts, report.json, report.source,
+            )  # fmt: skip
+            tx.db.execute(_AGAIN, (*again, account, key))
+    joined = sum(report.msg_key in ours for report in fresh.values())
+    stored = Stored(len(fresh), joined, len(reports) - len(fresh))
     sql = (
         "INSERT INTO queue (account, collected, duplicates) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
         "collected = collected + excluded.collected, duplicates = duplicates + excluded.duplicates"
     )
     tx.db.execute(sql, (account, stored.fresh, stored.duplicates))
     return stored
+
+
+def _row(account: int, key: bytes, report: Report, message: int | None) -> tuple[object, ...]:
+    return (
+        account, key, report.msg_key, report.ref, report.type, report.code, report.text, report.at, report.sent_at,
+        report.service, report.msg_type, report.carrier, report.parts, report.json, report.source, report.proven,
+        report.received_at, message, None if message is None else Whose.JOINED,
+    )  # fmt: skip
 
 
 def open_reports_of(db: sqlite3.Connection, account: int, after: int) -> list[Report]:
