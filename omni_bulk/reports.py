@@ -370,6 +370,11 @@ def _judge_block(tx: Transaction, account: Account, after: int) -> list[tuple[Re
     found = reports.open_reports_of(tx.db, account.id, after)
     if not found:
         return []
+    # Keys and messages of one moment: an answer recorded between two looks would make its own report a double.
+    for campaign, seq in reports.behind(tx.db):
+        after_line, last = -1, seq
+        while last > after_line:
+            after_line, last = last, reports.catch_up(tx, campaign, last)
     search = Searcher(tx.db, account.id, account.ledger.key)
     ours = reports.bearers(tx.db, account.id, {report.msg_key for report in found})
     return [(report, judge(report, ours.get(report.msg_key), search(report))) for report in found]

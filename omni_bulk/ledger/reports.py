@@ -163,12 +163,14 @@ def catch_up(tx: Transaction, campaign: int, after: int) -> int:
     sql = f"SELECT max(seq), (SELECT seq FROM ledger.campaign WHERE id = ?) FROM ({next_lines})"  # noqa: S608  a constant
     found, end = tx.db.execute(sql, (campaign, campaign, after, LEARN)).fetchone()
     last = int(end if found is None else found)  # lines may have been pruned
-    tx.db.execute(
-        "INSERT OR IGNORE INTO key SELECT key_of(msg_key), message.id FROM ledger.line "
-        "JOIN ledger.message ON message.id = line.message "
-        "WHERE line.campaign = ? AND line.seq > ? AND line.seq <= ? AND msg_key IS NOT NULL AND state = 2",
-        (campaign, after, last),
+    learnt = (
+        "FROM ledger.line JOIN ledger.message AS sent ON sent.id = line.message WHERE line.campaign = ? AND line.seq > ? "
+        "AND line.seq <= ? AND sent.msg_key IS NOT NULL AND sent.state = 2"
     )
+    tx.db.execute(f"INSERT OR IGNORE INTO key SELECT key_of(sent.msg_key), sent.id {learnt}", (campaign, after, last))
+    # A report may be faster than the answer to its message, and bear no ref: it was nobody's until now.
+    sql = f"UPDATE report SET verdict = NULL WHERE message IS NULL AND msg_key IN (SELECT sent.msg_key {learnt})"  # noqa: S608
+    tx.db.execute(sql, (campaign, after, last))
     tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
     return last
 

@@ -457,3 +457,42 @@ async def test_a_forged_ref_under_a_real_key_settles_nobody(post: Opened) -> Non
         assert here.ask("SELECT ref, verdict FROM report WHERE msg_key = 'theirs'") == [("theirs-1", "foreign")]
         assert here.states() == {State.ACCEPTED: 1, State.UNKNOWN: 1}
         assert message.ref == "real-0"
+
+
+async def test_a_report_without_a_ref_that_was_faster_than_the_answer_is_joined_later(post: Opened) -> None:
+    async with post() as here:
+        async with here.collector() as collector:
+            await _one_unknown_left_open(here)
+            (message,) = here.box.messages
+            early = read_report(
+                raw_report(here.box._clock(), msgKey=message.msg_key, ref=None),
+                source=Way.POLL,
+                proven=True,
+                received_at=0,
+            )
+            await collector.take([early])
+            assert here.verdicts() == {"foreign": 1}
+            with closing(sqlite3.connect(here.ledger)) as db, db:  # the answer comes after all
+                db.execute("UPDATE message SET state = 2, msg_key = ?, seq = 1", (message.msg_key,))
+                db.execute("INSERT INTO line VALUES (1, 1, 1, '{}')")
+                db.execute("UPDATE campaign SET seq = 1")
+            await collector.take(())
+        assert here.verdicts() == {"joined": 1}
+
+
+async def test_an_answer_recorded_between_two_looks_makes_no_double(
+    post: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with post() as here, here.collector() as collector:
+        learn = collector._learn_keys
+
+        async def then_is_answered() -> None:
+            await learn()
+            monkeypatch.undo()
+            await here.send("october", rows(1, prefix="r-"))
+
+        monkeypatch.setattr(collector, "_learn_keys", then_is_answered)
+        key = f"{here.box.state._key}{0:010d}"  # the one that the message is about to get
+        await collector.take([_as_polled(here, key, "r-0")])
+        assert here.ask("SELECT msg_key FROM message") == [(key,)]
+        assert here.verdicts() == {"joined": 1}
