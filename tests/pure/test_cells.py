@@ -30,7 +30,7 @@ def test_everything_else_stays(text: str) -> None:
 def test_no_cell_begins_a_formula_and_none_loses_anything(text: str) -> None:
     cell = safe(text)
     assert cell.lstrip()[:1] not in FORMULA or not cell.lstrip()
-    assert (cell[1:] if cell.startswith("'") else cell) == text
+    assert (cell.removeprefix("'")) == text
 
 
 def test_a_number_in_a_cell_is_read_again() -> None:
