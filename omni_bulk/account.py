@@ -127,6 +127,11 @@ class Account:
         if self._owner_lock.held:
             await asyncio.to_thread(self._owner_lock.release)
 
+    @property
+    def client(self) -> Client:
+        """The connections to the API."""
+        return self._client
+
     async def show_life(self) -> str:
         """The owner id under which this process claims single messages; others see by its lock that it lives."""
         if not self._owner_lock.held:

@@ -7,7 +7,7 @@ task group, so a caller may leave its loop wherever it likes.
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +23,8 @@ from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, Se
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitter, Transaction, book
+from omni_bulk.ledger import Admitter, Transaction, book, settling
+from omni_bulk.ledger.book import Resends
 from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
@@ -111,6 +112,7 @@ class Campaign:
             self._account.ledger.bars, self._row, self._account.ledger, self._options, self._composition,
             self._account.world,
         )  # fmt: skip
+        self._note_resends(self._row)
         await self._in_thread(partial(self._closing.enter_context, known), self.notes.extend)
         self._completed = iso(self._row.completed_at)
 
@@ -119,6 +121,26 @@ class Campaign:
         working = asyncio.ensure_future(asyncio.to_thread(work))
         await waited([working])
         then(working.result())
+
+    def _note_resends(self, row: CampaignRow) -> None:
+        """An operator should read how many get a second post, before it is made."""
+        after = self._options.resend_after
+        if after is None:
+            return
+        before = self._account.world.now() - round(after * 1000)
+        with self._account.ledger.reading() as db:
+            silent = settling.in_doubt(db, row.id)
+        due = [one for one in silent if one.copy == 1 and (one.presumed_at or (one.claimed_at or before + 1) <= before)]
+        if due:
+            parts = sum(one.segments for one in due)
+            self.notes.append(
+                f"{len(due)} unknown messages ({parts} segments) are posted once more, if they are listed"
+            )
+
+    @property
+    def tolerate(self) -> Mapping[str, float]:
+        """The shares of states below which they do not count for the exit code."""
+        return self._options.tolerate
 
     @property
     def _open_row(self) -> CampaignRow:
@@ -289,7 +311,9 @@ class Campaign:
         if self._sink is None:
             await self._open_sink(row)
         completed, row = row.completed_at is not None, going_on(row, self._wanted)
-        run_id = await ledger.write(
+        resends = self._resends(began)
+        only = resends is not None and resends.only
+        run_id = self._last_run(row) if only else await ledger.write(
             partial(
                 _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
                 options=json.dumps({"rate": account.rate, "workers": account.workers, "approved": self.approved}),
@@ -301,7 +325,7 @@ class Campaign:
         identities = Identities(ledger.key, row.uuid)
         admitter = Admitter(
             row, identities, run_id, replays=deliver is not None, adopting=adopting, bars=ledger.bars,
-            now=account.world.now,
+            now=account.world.now, resends=resends,
         )  # fmt: skip
         ledger.till.bind(row.id, limits.max_cost)
         run = self.run_now = Run(
@@ -317,11 +341,23 @@ class Campaign:
         summary = self.summary = self._summarise(run, account.world.clock() - started, posts)
         # A complete campaign stays so when its list was refused, or left before somebody new was found in it.
         idle = not summary.posts and (isinstance(run.error, Refused) or not summary.remaining)
-        await self._end_run(run_id, row, summary, complete=summary.complete or (completed and idle))
+        if not only:  # the run that judged the list stays its last one
+            await self._end_run(run_id, row, summary, complete=summary.complete or (completed and idle))
         error = run.error or ledger.failure
         if error is not None:
             raise error
         return summary
+
+    def _resends(self, now: int) -> Resends | None:
+        """Which unknown messages this run posts a second time."""
+        if self._options.only_resends:
+            return Resends(only=True)
+        after = self._options.resend_after
+        return None if after is None else Resends(before=now - round(after * 1000))
+
+    def _last_run(self, row: CampaignRow) -> int:
+        with self._account.ledger.reading() as db:
+            return book.last_run_id(db, row.id)
 
     async def _digest(self, recipients: Recipients) -> bytes | None:
         if isinstance(recipients, Source) and recipients is not self._options.source:

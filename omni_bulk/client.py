@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 from weakref import WeakSet
 
 import aiohttp
@@ -34,9 +35,10 @@ from yarl import URL
 
 from omni_bulk.errors import SettingsError
 from omni_bulk.model import Evidence
-from omni_bulk.wire import SEND_PATH, TOKEN_PATH, Answer, Failure
+from omni_bulk.wire import INQUIRY_PATH, POLL_PATH, SEND_PATH, TOKEN_PATH, Answer, Failure
 
 BODY_MAX = 64 * 1024  # bytes of an answer that are read
+REPORTS_MAX = 8 * 1024 * 1024  # bytes of an answer with reports: 1,000 of them take about 350 kB
 CONNECT_TIMEOUT = 10.0  # s for TCP and TLS; DNS and the wait for a connection end with the attempt
 KEEP_ALIVE = 4.0  # s an idle connection is kept: shorter than what servers and balancers usually allow
 CUTS_WINDOW = 500  # requests; two cuts of reused connections within them, and no connection is reused any more
@@ -146,6 +148,7 @@ class Client:
         self._tls: ssl.SSLContext | bool = True
         self._session: aiohttp.ClientSession | None = None
         self._retired: aiohttp.ClientSession | None = None
+        self._asking: aiohttp.ClientSession | None = None  # for reports: what is late there never meets a message
         self._closing = False
 
     @property
@@ -182,8 +185,9 @@ class Client:
         try:
             await self._session.close()
         finally:
-            if self._retired is not None:
-                await self._retired.close()
+            for other in (self._retired, self._asking):
+                if other is not None:
+                    await other.close()
 
     def _watch(self, failure: Failure | None, status: int | None, body: _Body) -> None:
         """Looks for the server that closes without saying so. What we cut ourselves by closing does not count."""
@@ -210,6 +214,48 @@ class Client:
         """One POST of one message: a status and a bounded body, or a failure with what is known of the bytes."""
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
         return await self._request(self._send_url, headers, body)
+
+    async def poll_reports(self, authorization: str) -> Answer:
+        """One GET of the reports that wait."""
+        return await self._ask("GET", URL(self._endpoint.base_url + POLL_PATH), authorization)
+
+    async def ack_reports(self, authorization: str, report_id: str) -> Answer:
+        """One DELETE of the batch with this id, which must be fit for a URL. aiohttp itself may repeat it once."""
+        return await self._ask("DELETE", self._below(POLL_PATH, report_id), authorization)
+
+    async def inquire(self, authorization: str, msg_key: str) -> Answer:
+        """One GET of every report of one message, up to 30 days back."""
+        return await self._ask("GET", self._below(INQUIRY_PATH, msg_key), authorization)
+
+    def _below(self, path: str, last: str) -> URL:
+        """A URL whose last part is `last`, whatever it holds: encoded, so that it stays one part."""
+        return URL(f"{self._endpoint.base_url}{path}/{quote(last, safe='')}", encoded=True)
+
+    async def _ask(self, method: str, url: URL, authorization: str) -> Answer:
+        """A request that may be repeated without harm, so nobody needs to know what of it left."""
+        if self._asking is None:
+            self._asking = self._new_session()
+        started = time.monotonic()
+        status: int | None = None
+        answer_headers: Mapping[str, str] = {}
+        failure: Failure | None = None
+        read: bytes | None = None
+        try:
+            async with (
+                asyncio.timeout(self._endpoint.timeout),
+                self._asking.request(
+                    method, url, headers={"Authorization": authorization}, allow_redirects=False,
+                    proxy=self._endpoint.proxy,
+                ) as response,
+            ):  # fmt: skip
+                status, answer_headers = response.status, response.headers
+                read = await _read(response, REPORTS_MAX)
+                if read is None:
+                    failure = Failure.BAD_ANSWER
+        except Exception as error:  # noqa: BLE001  total by design, and no exception of aiohttp's goes further
+            failure = failure_of(error)
+        elapsed = round((time.monotonic() - started) * 1000)
+        return Answer(status, answer_headers, read, failure, latency_ms=elapsed)
 
     async def _request(self, url: URL, headers: Mapping[str, str], content: bytes) -> Answer:
         assert self._session is not None  # noqa: S101  used inside `async with` only
@@ -251,12 +297,12 @@ class Client:
         return Answer(status, answer_headers, read, failure, evidence, elapsed, body.crowded)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+async def _read(response: aiohttp.ClientResponse, limit: int = BODY_MAX) -> bytes | None:
     """The body if it fits the bound, None for a longer one (the connection is then dropped, not drained)."""
     body = bytearray()
-    while chunk := await response.content.read(BODY_MAX + 1 - len(body)):
+    while chunk := await response.content.read(limit + 1 - len(body)):
         body += chunk
-        if len(body) > BODY_MAX:
+        if len(body) > limit:
             response.close()
             return None
     return bytes(body)

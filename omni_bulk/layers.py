@@ -18,10 +18,11 @@ CONFIG_DEFAULT = Path("omni-bulk.toml")  # in the current directory
 SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
 
 CREDENTIALS = ("client_id", "client_password")
-FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file")
-_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "require_plan", "budget")
-_SECRETS = ("client_password", "proxy")
-_SECRET_FILES = tuple(f"{name}_file" for name in CREDENTIALS)
+FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "webhook_secret")
+_WITHOUT_FLAG = (*CREDENTIALS, "text_max", "require_plan", "budget", "webhook_secret")
+_SECRETS = ("client_password", "proxy", "webhook_secret")
+_IN_FILES = (*CREDENTIALS, "webhook_secret")
+_SECRET_FILES = tuple(f"{name}_file" for name in _IN_FILES)
 _PATHS = ("ledger", "ca_file", "rules", "prices", "suppress", *_SECRET_FILES)
 _MODE_BITS = os.name == "posix"
 _OTHERS = 0o077  # the mode bits of everyone but the owner
@@ -56,6 +57,7 @@ class Given(TypedDict, total=False):
     gsm7: bool | None
     normalize: str | None
     require_plan: bool | None
+    webhook_secret: str | SecretStr | None
     prices: str | Path | None
     suppress: str | Path | None
     window: str | None
@@ -146,7 +148,8 @@ class Toml(TomlConfigSettingsSource):
     def _exposed(self, layer: Mapping[str, Any]) -> list[str]:
         """A secret in the file is for its owner's eyes only. Windows has no such bits: there the directory guards."""
         proxy = layer.get("proxy")
-        held = {"client_password": ", or use `client_password_file`"} if "client_password" in layer else {}
+        filed = ("client_password", "webhook_secret")
+        held = {name: f", or use `{name}_file`" for name in filed if name in layer}
         if isinstance(proxy, str) and "@" in proxy:
             held["proxy"] = ""
         if not held or not _MODE_BITS or not self._path.stat().st_mode & _OTHERS:
@@ -168,7 +171,7 @@ def _variable(name: str) -> str:
 
 def _with_secret_files(layer: dict[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
     """`layer` with each ``…_file`` replaced by what that file holds; `called` names a setting as its layer does."""
-    for name, by_file in zip(CREDENTIALS, _SECRET_FILES, strict=True):
+    for name, by_file in zip(_IN_FILES, _SECRET_FILES, strict=True):
         path = layer.pop(by_file, None)
         if path is None:
             continue

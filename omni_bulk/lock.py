@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from filelock import BaseFileLock, FileLock, Timeout
 
@@ -146,6 +146,22 @@ class CampaignLock:
     def _sentence(self, holder: Holder | None) -> str:
         who = f": {holder}" if holder else ""
         return f"Another run holds campaign {self._name}{who}. Wait for it to end, or give --lock-wait SECONDS."
+
+
+class CollectorLock(CampaignLock):
+    """Keeps two collectors off one account's queue of reports: each would take what the other waits for."""
+
+    def __init__(self, ledger: Path, account: int) -> None:
+        super().__init__(ledger, uuid5(_REPORTS, str(account)), name="reports")
+
+    def _sentence(self, holder: Holder | None) -> str:
+        who = f": {holder}" if holder else ""
+        return (
+            f"Another process collects the reports of this account{who}. One is enough: read what it writes, or end it."
+        )
+
+
+_REPORTS = UUID("6f6d6e69-7265-8f72-9473-000000000000")
 
 
 class OwnerLock:

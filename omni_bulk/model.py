@@ -88,7 +88,8 @@ class Result:
     """The final record of sending to one recipient; a line of the results file.
 
     `seq` counts the lines of the campaign from 1 without gaps; `ref` is the key sent on the wire, None for a row that
-    repeats another (`duplicate_of` then names that ref). `sent_at` is ISO 8601 with offset, `latency_ms` the duration
+    repeats another (`duplicate_of` then names that ref). `copy` is 2 for a message that the operator had posted again,
+    under `wire_ref`. `http` is the status of the last answer, and in the ledger only. `sent_at` is ISO 8601 with offset, `latency_ms` the duration
     of the last POST in milliseconds, `attempts` the POSTs whose bytes may have left. `replayed` marks a result that was
     recorded before this call.
     """
@@ -114,6 +115,9 @@ class Result:
     warnings: tuple[str, ...] = ()
     duplicate_of: str | None = None
     replayed: bool = False
+    copy: int = 1
+    wire_ref: str | None = None
+    http: int | None = None
 
 
 class Kind(Enum):
@@ -207,3 +211,53 @@ class CampaignRow:
     created_at: int = 0
     completed_at: int | None = None
     input_digest: bytes | None = None
+
+
+class Way(StrEnum):
+    """How a report reached us."""
+
+    POLL = "poll"
+    WEBHOOK = "webhook"
+    INQUIRY = "inquiry"
+    IMPORT = "import"
+
+
+class Whose(StrEnum):
+    """Whose a report is, as judged against the ledger."""
+
+    JOINED = "joined"  # a message of ours bears its msgKey, or was settled by it
+    WAITING = "waiting"  # its ref is of a message whose own answer is not recorded yet; judged again
+    HINT = "hint"  # it would settle an unknown, but nobody vouches for it; the inquiry may
+    DOUBLE = "double"  # our message was accepted under another msgKey too, and nobody resent it
+    UNMATCHED = "unmatched"  # its ref is one of ours, but a rule forbids to take it for that message
+    FOREIGN = "foreign"  # neither its msgKey nor its ref is known here
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One delivery report. Every field is as the API wrote it, None where it wrote nothing that can be read.
+
+    `at` (reportTime) and `sent_at` (sendTime) are ms since 1970, `parts` the billed parts (resCnt). `json` is the whole
+    object as received, with the fields nobody has listed. `proven`: it came by an authenticated way. `message` is the
+    ledger's message it belongs to, `whose` how that was judged (None: not yet) and `reason` why not.
+    """
+
+    msg_key: str
+    ref: str | None = None
+    type: str | None = None
+    code: str | None = None
+    text: str | None = None
+    at: int | None = None
+    sent_at: int | None = None
+    service: str | None = None
+    msg_type: str | None = None
+    carrier: str | None = None
+    parts: int | None = None
+    json: bytes = field(default=b"", repr=False)
+    source: Way = Way.POLL
+    proven: bool = True
+    received_at: int = 0
+    id: int = 0
+    message: int | None = None
+    whose: Whose | None = None
+    reason: str | None = None

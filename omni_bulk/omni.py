@@ -1,7 +1,7 @@
 """The account in a Python program: single sends, idempotent by ref, and campaigns over one token, pool, pace and ledger."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from omni_bulk.ledger import Ledger
 from omni_bulk.model import Recipient, Result
 from omni_bulk.naming import Period
 from omni_bulk.pricelist import money
+from omni_bulk.reports import Collector
 from omni_bulk.rules import Composition
 from omni_bulk.settings import Settings
 from omni_bulk.singles import Singles
@@ -27,6 +28,7 @@ from omni_bulk.stream import waited
 from omni_bulk.tables import country_rules, replacements
 from omni_bulk.text import Template
 from omni_bulk.texts import Texts
+from omni_bulk.webhook import Receipt, receive
 from omni_bulk.windows import Hours
 
 _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
@@ -60,6 +62,7 @@ class Omni:
         self._singles: Singles | None = None
         self._campaigns: WeakSet[Campaign] = WeakSet()
         self._drained = False
+        self._receiving: asyncio.Task[Collector] | None = None
 
     async def __aenter__(self) -> Self:
         opening = asyncio.ensure_future(self._open())
@@ -113,7 +116,7 @@ class Omni:
 
     async def _close(self) -> None:
         """Whole, whoever is cancelled meanwhile: what is half closed would keep its thread, and its claims unsettled."""
-        self._account = self._singles = None
+        self._account = self._singles = self._receiving = None
         closing = asyncio.ensure_future(self._stack.aclose())
         await waited([closing])
         closing.result()
@@ -126,13 +129,16 @@ class Omni:
         return self._account
 
     async def send(
-        self, to: str, text: str, *, ref: str, from_: str | None = None, expires_in: float | None = None
-    ) -> Result:
+        self, to: str, text: str, *, ref: str, from_: str | None = None, expires_in: float | None = None,
+        unknown: Literal["hold", "resend"] = "hold",
+    ) -> Result:  # fmt: skip
         """Sends one message and returns its recorded result. Idempotent by `ref`, across processes and restarts.
 
         `to` is E.164 (or national with ``region`` in the settings), `from_` the registered originating number, `ref` 1
         to 190 characters. With `expires_in` seconds the message is dropped unposted (`failed`, ``expired``) when it
-        could not be posted in time. The same ref and text again gives the recorded result with ``replayed=True`` and
+        could not be posted in time. With ``unknown="resend"`` a message of which nobody knows whether it was taken is posted
+        once more, under the ref with ``~2``: for codes that are worthless in an hour, where two are better than none.
+        The same ref and text again gives the recorded result with ``replayed=True`` and
         no POST. Cancelling the await does not cancel the POST: ask again with the same ref.
 
         Raises `RefConflict` when the ref was used for another number or text, `Stopped` when the account cannot send,
@@ -140,7 +146,7 @@ class Omni:
         """
         if self._singles is None:
             raise SettingsError(_OUTSIDE)
-        return await self._singles.send(Recipient(to, 1, ref, text, from_), expires_in)
+        return await self._singles.send(Recipient(to, 1, ref, text, from_), expires_in, unknown)
 
     def campaign(
         self,
@@ -196,6 +202,36 @@ class Omni:
         campaign = Campaign(self.account, name, composition, chosen)
         self._campaigns.add(campaign)
         return campaign
+
+    def reports(
+        self, out: str | PathLike[str] | None = None, *, foreign: str | PathLike[str] | None = None,
+        patience: float | None = None,
+    ) -> Collector:  # fmt: skip
+        """The collector of this account's delivery reports: ``async with omni.reports() as reports: await reports.poll()``.
+
+        Reports are kept in the ledger's second file, and appended to `out` and those of other systems to `foreign` when
+        given. `patience` is how many seconds an API that does not answer is asked again (None: for ever). Entering it
+        raises `Refused` when another process collects for this account.
+        """
+        return Collector(
+            self.account, out=None if out is None else Path(out), foreign=None if foreign is None else Path(foreign),
+            patience=patience,
+        )  # fmt: skip
+
+    async def receive_report(self, headers: Mapping[str, str], body: bytes) -> Receipt:
+        """Takes in a POST of the webhook, in whatever framework it came: answer with the receipt's status and body.
+
+        The report is on the disk when this returns with status 200; with any other the API sends it again. With
+        ``OMNI_WEBHOOK_SECRET`` set, what is not signed within 5 minutes is refused (401). Without it a report is kept,
+        but an `unknown` message is closed only after the API itself has confirmed it (``omni-bulk reports --inquire``).
+        """
+        account, secret = self.account, self.settings.webhook_secret
+        if self._receiving is None or (self._receiving.done() and self._receiving.exception() is not None):
+            collector = Collector(account, shared=True)
+            self._receiving = asyncio.create_task(self._stack.enter_async_context(collector), name="omni-bulk-webhook")
+        collector = await asyncio.shield(self._receiving)
+        plain = None if secret is None else secret.get_secret_value()
+        return await receive(collector, headers, body, secret=plain, now=self._world.epoch())
 
     async def drain(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  the drain time is the caller's word
         """Takes nothing new any more, and waits until what is in flight is recorded, `timeout` seconds at most.

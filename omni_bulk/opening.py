@@ -59,6 +59,8 @@ class Options:
     fresh: bool = False  # the results file is replaced: sandbox runs
     source: Source | None = None
     tolerate: dict[str, float] = field(default_factory=dict)
+    resend_after: float | None = None  # s after which an unknown message is posted a second time; None: never
+    only_resends: bool = False  # nothing is sent but what was presumed unsent
     suppress: Path | None = None
     once_per: float | None = None
     hours: Hours | None = None

@@ -32,7 +32,7 @@ def epoch_ms(text: str | None) -> int | None:
 
 
 def to_line(result: Result) -> bytes:
-    """One JSON object and a newline, UTF-8. `warnings` and `duplicateOf` are written only when there are any."""
+    """One JSON object and a newline, UTF-8. `warnings`, `duplicateOf` and the two of a resend only when there are any."""
     line: dict[str, object] = {
         "seq": result.seq,
         "campaignId": result.campaign_id,
@@ -57,14 +57,17 @@ def to_line(result: Result) -> bytes:
         line["warnings"] = result.warnings
     if result.duplicate_of is not None:
         line["duplicateOf"] = result.duplicate_of
+    if result.copy > 1:
+        line["wireRef"], line["copy"] = result.wire_ref, result.copy
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 _STRINGS = (
     "ref", "msgKey", "code", "result", "reason", "to", "from", "country", "encoding", "campaign", "sentAt", "duplicateOf",
+    "wireRef",
 )  # fmt: skip
 _TEXT, _WHOLE = frozenset({str, type(None)}), frozenset({int, type(None)})
-_NUMBERS = ("segments", "row", "attempts", "latencyMs")
+_NUMBERS = ("segments", "row", "attempts", "latencyMs", "copy")
 
 
 def _is_line(read: object) -> TypeGuard[dict[str, Any]]:
@@ -105,4 +108,6 @@ def from_line(line: bytes) -> Result:
         latency_ms=read.get("latencyMs"),
         warnings=tuple(read.get("warnings", ())),
         duplicate_of=read.get("duplicateOf"),
+        copy=read.get("copy") or 1,
+        wire_ref=read.get("wireRef"),
     )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -316,7 +316,10 @@ class Run:
         assert isinstance(message, Message)  # noqa: S101  only messages are admitted for sending
         own = self._composition.from_ or (self._composition.template and self._composition.template.from_)
         draft = book.result_of(admitted.entry, self._campaign)
-        return await self._hand_over(Job(admitted.id, message, draft, self._campaign, shared_from=message.from_ == own))
+        if admitted.copy > 1:
+            draft = replace(draft, copy=admitted.copy, wire_ref=f"{draft.ref}{book.WIRE_SUFFIX}")
+        job = Job(admitted.id, message, draft, self._campaign, message.from_ == own, admitted.attempts)
+        return await self._hand_over(job)
 
     async def _hand_over(self, job: Job) -> bool:
         if self._draining:

@@ -73,6 +73,7 @@ _MUST_BE: Mapping[str, str] = {
     "signature": "must be text in quotes and not empty",
     "gsm7": "must be true or false",
     "normalize": "must be `NFC` or `NFKC`",
+    "webhook_secret": "must be text on one line, and not empty",
 }
 _SWITCHES = frozenset({"only_mobile", "strict", "gsm7", "require_plan"})
 _QUOTED = frozenset(
@@ -117,8 +118,9 @@ class Settings(BaseSettings):
     when it is told nothing else, and so are `only_mobile`, `rules` (a file of country rules over the package's),
     `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`; `prices` and `suppress`
     (files), `window`, `window_tz` and `once_per`. `budget` binds whatever the account sends: see `account_budget`.
-    `require_plan`: the command line sends nothing without an approved plan. `config` is the TOML that was read, None
-    when there was none.
+    `require_plan`: the command line sends nothing without an approved plan. `webhook_secret` (``OMNI_WEBHOOK_SECRET``,
+    or with ``_FILE``) is what pushed reports are signed with. `config` is the TOML that was read, None when there was
+    none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -140,6 +142,7 @@ class Settings(BaseSettings):
     countries: tuple[Country, ...] | None = Field(None, min_length=1)
     tz: str = TZ_DEFAULT
     text_max: int = Field(TEXT_MAX_DEFAULT, ge=1, le=TEXT_MAX_MAX)
+    webhook_secret: SecretStr | None = None
     prices: Path | None = None
     suppress: Path | None = None
     window: str | None = None
@@ -251,7 +254,7 @@ class Settings(BaseSettings):
             raise ValueError  # True would pass for 1, and nothing here may be blank
         return value
 
-    @field_validator("client_id", "client_password")
+    @field_validator("client_id", "client_password", "webhook_secret")
     @classmethod
     def _one_line(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if _CONTROL.search(_plain(value) or ""):  # both go into a header

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from omni_bulk.account import Account
 from omni_bulk.errors import RefConflict, SettingsError, Stopped
@@ -57,7 +58,9 @@ class Singles:
         self._under_way: dict[str, _UnderWay] = {}
         self._over = False
 
-    async def send(self, recipient: Recipient, expires_in: float | None) -> Result:
+    async def send(
+        self, recipient: Recipient, expires_in: float | None, unknown: Literal["hold", "resend"] = "hold"
+    ) -> Result:
         """The recorded result of this message. `recipient.ref` is required; errors are those of `Omni.send`."""
         ref = recipient.ref or ""
         if not ref.strip() or not usable_ref(ref):
@@ -74,7 +77,7 @@ class Singles:
             await asyncio.wait({first.task})  # it is not sent, so its ref is free again
         if self._over:
             raise _drained()
-        task = asyncio.create_task(self._deliver(row, ref, entry, expires_in), name="omni-bulk-single")
+        task = asyncio.create_task(self._deliver(row, ref, entry, expires_in, unknown), name="omni-bulk-single")
         mine = self._under_way[ref] = _UnderWay(entry, task, task)
         task.add_done_callback(partial(self._done, ref))
         return await self._result(mine)
@@ -114,7 +117,25 @@ class Singles:
 
     # ── one message ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _deliver(self, row: CampaignRow, ref: str, entry: Entry, expires_in: float | None) -> Result:
+    async def _deliver(
+        self, row: CampaignRow, ref: str, entry: Entry, expires_in: float | None, unknown: Literal["hold", "resend"]
+    ) -> Result:
+        result = await self._deliver_once(row, ref, entry, expires_in)
+        if unknown == "hold" or result.status is not Status.UNKNOWN or not isinstance(entry.item, Message):
+            return result
+        return await self._once_more(row, entry, entry.item) or result
+
+    async def _once_more(self, row: CampaignRow, entry: Entry, message: Message) -> Result | None:
+        """Posts an unknown message a second time, as its caller wishes; None when that was done before."""
+        account = self._account
+        known = await account.ledger.write(partial(_post_again, row=row, entry=entry, now=account.world.now()))
+        if known is None:
+            return None
+        draft = replace(book.result_of(entry, row), copy=2, wire_ref=f"{entry.ref}{book.WIRE_SUFFIX}")
+        job = self._under_way[str(message.ref)].job = Job(known[0], message, draft, row, attempts=known[1])
+        return await account.worker.deliver(job)
+
+    async def _deliver_once(self, row: CampaignRow, ref: str, entry: Entry, expires_in: float | None) -> Result:
         account = self._account
         deadline = None if expires_in is None else account.world.clock() + expires_in
         admitted = await self._admit(row, entry)
@@ -204,6 +225,13 @@ class Singles:
     def _cancel_all(self) -> None:
         for one in self._under_way.values():
             one.sending.cancel()
+
+
+def _post_again(tx: Transaction, row: CampaignRow, entry: Entry, now: int) -> tuple[int, int] | None:
+    """The message that may be posted again now, and its attempts so far; None when it is not unknown any more, or was posted twice."""
+    found = book.message_of(tx.db, row.id, entry.identity)
+    attempts = None if found is None else book.post_again(tx, found, now=now, before=now)
+    return None if found is None or attempts is None else (found, attempts)
 
 
 def _succeeded(task: "asyncio.Task[CampaignRow]") -> bool:

@@ -111,7 +111,7 @@ class ResultsFile:
     def _write(self, lines: list[bytes]) -> None:
         content = b"".join(lines)
         try:
-            _write_all(self._descriptor, content)
+            write_all(self._descriptor, content)
         except OSError:
             with suppress(OSError):  # so that what is written later does not follow half a line
                 os.ftruncate(self._descriptor, self._size)
@@ -145,7 +145,7 @@ def open_results(
     """
     with ExitStack() as undo:
         try:
-            descriptor = _open(path, mode)
+            descriptor = open_appending(path, mode)
             undo.callback(os.close, descriptor)
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 found = inspect(file)
@@ -239,7 +239,8 @@ def holds_sent(file: IO[bytes]) -> bool:
     return any(line is not None and line.status in _SENT for line in map(_read, file))
 
 
-def _open(path: Path, mode: int) -> int:
+def open_appending(path: Path, mode: int) -> int:
+    """A descriptor of a regular file, made with this mode, never a link. Raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     refuse_open_directory(path)
     existed = os.path.lexists(path)
@@ -260,7 +261,7 @@ def _rebuild(path: Path, missing: Lines, mode: int) -> ResultsFile:
     fresh.unlink(missing_ok=True)
     with ExitStack() as undo:
         undo.callback(fresh.unlink, missing_ok=True)
-        descriptor = _open(fresh, mode)
+        descriptor = open_appending(fresh, mode)
         undo.callback(os.close, descriptor)
         results = ResultsFile(path, descriptor, 0, missing)
         results.catch_up()
@@ -269,7 +270,7 @@ def _rebuild(path: Path, missing: Lines, mode: int) -> ResultsFile:
     return results
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes) -> None:
     while content:
         content = content[os.write(descriptor, content) :]
 
@@ -367,7 +368,7 @@ class Spool:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the spool
         self._file.seek(self._write_at)
-        _write_all(self._file.fileno(), line)
+        write_all(self._file.fileno(), line)
         self._write_at += len(line)
 
     def end(self) -> None:

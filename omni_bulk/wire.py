@@ -19,6 +19,8 @@ from omni_bulk.model import Evidence, Kind, Message, Verdict
 
 TOKEN_PATH = "/v1/auth/token"  # noqa: S105  a path, not a secret
 SEND_PATH = "/v1/send/international"
+POLL_PATH = "/v1/report/polling"
+INQUIRY_PATH = "/v1/report/inquiry"
 
 # Sources: the vendor's guide (A000, A001, A010, A020, A999), and the code table of its next API for the rest.
 CODES: Mapping[str, Kind] = {

@@ -20,7 +20,7 @@ from omni_bulk.auth import Tokens
 from omni_bulk.client import Client
 from omni_bulk.errors import Stopped
 from omni_bulk.gate import Barred, Gate
-from omni_bulk.ledger import Ledger
+from omni_bulk.ledger import Ledger, book
 from omni_bulk.model import CampaignRow, Kind, Message, Result, Status, Verdict
 from omni_bulk.policy import Action, Step, account_stop, allows_another, backoff, decide, may_have_left
 from omni_bulk.results import iso
@@ -49,6 +49,13 @@ class Job:
     stop: Stopped | None = None
     result: Result | None = None
     body: bytes = field(default=b"", repr=False)
+    http: int | None = None
+
+    @property
+    def wire_ref(self) -> str:
+        """The key in the request: the recipient's own, but for a second post."""
+        return self.draft.wire_ref or str(self.draft.ref)
+
     is_open: Callable[[], bool] | None = None
 
 
@@ -85,7 +92,7 @@ class Worker:
         cannot be written, `gate.Closed` when its window has closed (it is ready, as it was). When a streak ended the
         campaign but this message was settled, `job.stop` holds the reason.
         """
-        job.body = send_body(job.message, str(job.draft.ref))
+        job.body = send_body(job.message, job.wire_ref)
         try:
             verdict = await self._attempt(job)
             if allows_another(verdict):
@@ -94,6 +101,8 @@ class Worker:
                 verdict = await again(self._attempt, job)
         except Barred as barred:
             job.busy = True
+            if job.draft.copy > 1:
+                return await self._as_it_was(job)
             return await self._record(job, replace(job.draft, status=Status.SKIPPED, reason=barred.reason))
         return await self._settle(job, verdict)
 
@@ -156,7 +165,8 @@ class Worker:
         finally:
             self.in_flight -= 1
         job.latency_ms = answer.latency_ms
-        verdict = classify(answer, str(job.draft.ref), self._epoch())
+        job.http = answer.status
+        verdict = classify(answer, job.wire_ref, self._epoch())
         job.attempts += may_have_left(verdict)
         return verdict
 
@@ -170,7 +180,17 @@ class Worker:
             reason=verdict.reason,
             msg_key=verdict.msg_key,
         )
+        if job.draft.copy > 1 and result.status in {Status.REJECTED, Status.FAILED}:
+            # That the second was refused says nothing of the first.
+            result = replace(result, status=Status.UNKNOWN, reason="resend_refused")
         return await self._record(job, result)
+
+    async def _as_it_was(self, job: Job) -> Result:
+        """A second post that was not made: a report has settled the first meanwhile, or its recipient gets nothing."""
+        job.result = await self._ledger.write(lambda tx: book.latest(tx.db, job.id))
+        job.busy = False
+        assert job.result is not None  # noqa: S101  it was unknown, and so has a line
+        return job.result
 
     async def _record(self, job: Job, result: Result) -> Result:
         result = replace(
@@ -178,6 +198,7 @@ class Worker:
             attempts=job.attempts,
             sent_at=None if job.sent_at is None else iso(round(job.sent_at * 1000)),
             latency_ms=job.latency_ms,
+            http=job.http,
         )
         write = self._ledger.settle(job.campaign, job.id, result)
         try:

@@ -61,6 +61,7 @@ class Order:
     max_cost: Decimal | None = None
     start_at: datetime | None = None
     test_to: str | None = field(default=None, repr=False)
+    reports: float | None = None  # s that reports are collected after sending
 
 
 class Problems:
@@ -118,9 +119,11 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
         file_mode=take(lambda: mode_of(given["file_mode"])) or 0,
         source=source,
         tolerate=tolerate or {},
+        resend_after=take(lambda: resend_after_of(given["unknown"])),
     )
     lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
+    reports = take(lambda: seconds_of(given["reports"], "--reports"))
     max_cost = take(lambda: cost_of(given["max_cost"]))
     start_at = take(lambda: time_of(given["start_at"], "--start-at"))
     test_to = None
@@ -153,6 +156,7 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
         rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
+        reports=reports,
     )  # fmt: skip
 
 
@@ -267,13 +271,23 @@ def phone_of(value: str | None, settings: Settings) -> str | None:
     return phone.e164
 
 
-def seconds_of(value: str | None) -> float | None:
+def seconds_of(value: str | None, flag: str = "--deadline") -> float | None:
     """``90``, ``90s``, ``30m``, ``2h``, ``1d`` in seconds."""
     if value is None:
         return None
     if (seconds := duration(value)) is None:
-        raise SettingsError("--deadline takes a duration such as 90s, 30m or 2h")
+        raise SettingsError(f"{flag} takes a duration such as 90s, 30m or 2h")
     return seconds
+
+
+def resend_after_of(value: str | None) -> float | None:
+    """The seconds of ``resend:AFTER``; None for ``hold``."""
+    if value is None or value == "hold":
+        return None
+    word, _, after = value.partition(":")
+    if word != "resend" or not after:
+        raise SettingsError("--unknown is hold, or resend:AFTER such as resend:10m")
+    return seconds_of(after, "--unknown resend:AFTER")
 
 
 def shares_of(value: str | None) -> dict[str, float]:

@@ -66,9 +66,9 @@ def folded(line: str, width: int | None) -> str:
     return "\n".join(rows)
 
 
-def counted(number: int, word: str) -> str:
-    """``1 message``, ``2,000 messages``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def counted(number: int, word: str, words: str | None = None) -> str:
+    """``1 message``, ``2,000 messages``; `words` is a plural that is not made with an s."""
+    return f"{number:,} {word if number == 1 else words or word + 's'}"
 
 
 class Screen:

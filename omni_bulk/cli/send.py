@@ -72,6 +72,12 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     max_unknown_rate: Annotated[
         float, Flag(min=0, max=1, metavar="F", help="Share of lost answers that stops the run.")
     ] = MAX_UNKNOWN_RATE,
+    unknown: Annotated[
+        str | None, Flag(metavar="hold|resend:AFTER", help="Whether unknown ones are posted once more; default hold.")
+    ] = None,
+    reports: Annotated[
+        str | None, Flag(metavar="DURATION", help="Collect delivery reports meanwhile and so long after.")
+    ] = None,
     tolerate: Annotated[str | None, Flag(metavar="STATE=SHARE,…", help="invalid=1%: below it, exit 0.")] = None,
     changed_text: Annotated[bool, Flag("--changed-text", help="The rest gets the changed template.")] = False,
     extend: Annotated[bool, Flag("--extend", help="The changed file belongs to the complete campaign.")] = False,

@@ -19,6 +19,7 @@ from omni_bulk.account import unrecorded_fields
 from omni_bulk.campaign import Campaign, Options
 from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
+from omni_bulk.cli.following import Following, dying
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
 from omni_bulk.cli.trial import Trial
@@ -70,6 +71,7 @@ class Sending:
         self._answer: asyncio.Future[str] | None = None
         self._planning_off = threading.Event()
         self._interrupts = 0
+        self._following: Following | None = None
 
     async def go(self) -> int:
         """Sends, and gives the exit code."""
@@ -107,12 +109,24 @@ class Sending:
             self.ending.write({"campaign": campaign.name, "exit": 2, "stopped": "declined"})
             return 2
         try:
+            if order.reports is not None:
+                following = Following(omni, screen, order.reports, filed=not order.sandbox)
+                self._following = await stack.enter_async_context(following)
+            began = omni.account.world.now()
             with screen.progress(self._lines_to_come()) as show:
                 await self._watch(omni, campaign, show)
+            if self._following is not None:
+                await self._following.rest()
         finally:
             if campaign.summary is not None:  # also when it ended with an error
                 summary = self._whole(campaign.summary)
+                if self._following is not None:
+                    summary = self._following.settled(summary, campaign)
                 self._finish(summary, campaign, settings, taken, rejects)
+        if self._following is not None:
+            self._following.tell(campaign)
+        elif summary.posts and not order.sandbox:
+            screen.say("reports", dying(began, settings.tz))
         return summary.exit_code
 
     async def _account(self, stack: AsyncExitStack) -> tuple[Settings, str | None, Callable[[], int] | None]:
@@ -305,6 +319,8 @@ class Sending:
             return
         campaign, sending = self.campaign, self._sending
         if sending is not None and sending.done():
+            if self._following is not None:
+                self._following.stop()
             return  # the summary is on its way
         self._interrupts += 1
         if campaign is None or sending is None:

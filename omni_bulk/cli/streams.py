@@ -3,7 +3,9 @@
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from typing import IO
 
 from omni_bulk.errors import OutputError
 
@@ -45,6 +47,17 @@ def put(text: str) -> None:
     """Prints to stdout. Raises OutputError when it cannot be written; a reader who left is no trouble."""
     try:
         print(text, flush=True)
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise OutputError(f"stdout cannot be written ({error.strerror})") from None
+
+
+def to_stdout(write: Callable[[IO[bytes]], object]) -> None:
+    """Has bytes written to stdout. Raises OutputError when they cannot be; a reader who left is no trouble."""
+    try:
+        write(sys.stdout.buffer)
+        sys.stdout.flush()
     except BrokenPipeError:
         return
     except OSError as error:

@@ -22,7 +22,10 @@ from omni_bulk.results import epoch_ms, from_line, iso, to_line
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What `admit` decided of one entry. `id` is set for messages to send, `result` for what is settled already."""
+    """What `admit` decided of one entry. `id` is set for messages to send, `result` for what is settled already.
+
+    `copy` is 2 for one that is posted a second time on the operator's word, after so many `attempts`.
+    """
 
     entry: Entry
     do: Admit
@@ -30,6 +33,19 @@ class Admitted:
     status: Status | None = None
     reason: str | None = None
     result: Result | None = None
+    copy: int = 1
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resends:
+    """Which unknown messages a run may post a second time: those presumed unsent, and those claimed by `before` (ms).
+
+    With `only` nothing else is sent.
+    """
+
+    before: int = 0
+    only: bool = False
 
 
 _CAMPAIGN = (
@@ -56,6 +72,11 @@ def make_account(tx: Transaction, client_id: str, origin: str) -> int:
 def find_campaign(db: sqlite3.Connection, account: int | None, name: str) -> CampaignRow | None:
     row = db.execute(_CAMPAIGN + "WHERE account = ? AND name = ?", (account, name)).fetchone()
     return row and CampaignRow(*row)
+
+
+def campaigns(db: sqlite3.Connection, where: str = "", values: Sequence[object] = ()) -> list[CampaignRow]:
+    """The campaigns for which this piece of SQL holds."""
+    return [CampaignRow(*row) for row in db.execute(_CAMPAIGN + where, values)]
 
 
 def campaign_elsewhere(db: sqlite3.Connection, name: str, client_id: str, origin: str) -> CampaignRow | None:
@@ -157,6 +178,11 @@ def last_run(db: sqlite3.Connection, campaign: int) -> tuple[int, int | None] | 
     return row and (int(row[0]), row[1])
 
 
+def last_run_id(db: sqlite3.Connection, campaign: int) -> int:
+    """The campaign's last run, 0 when it never ran."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM run WHERE campaign = ?", (campaign,)).fetchone()[0])
+
+
 # ── admission ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _KNOWN = (
@@ -178,6 +204,7 @@ class Admitter:
     adopting: bool = False
     bars: Bars | None = None
     now: Callable[[], int] = lambda: 0  # milliseconds since 1970
+    resends: Resends | None = None
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
         bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
@@ -187,6 +214,8 @@ class Admitter:
 
     def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
+        if self.resends is not None and not self.dry and (again := self._resend(tx, entry, row, self.resends)):
+            return again
         if bars is not None and (row is None or row[1] not in TAKEN):
             entry = bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[0])
         if row is None:
@@ -207,6 +236,16 @@ class Admitter:
         if row is not None and row[1] in TAKEN:
             return entry
         return bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[7])
+
+    def _resend(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, resends: Resends) -> Admitted | None:
+        """The same message once more, if it is unknown and may be; else None, or with `only` a row that stays as it is."""
+        same = row is not None and row[1] == State.UNKNOWN and row[3] == entry.digest != b""
+        if row is not None and same:
+            attempts = post_again(tx, row[0], now=self.now(), before=resends.before)
+            if attempts is not None:
+                self._mark_seen(tx, row[0])
+                return Admitted(entry, Admit.SEND, row[0], copy=2, attempts=attempts)
+        return Admitted(entry, Admit.REPLAY) if resends.only else None
 
     def _known(self, row: Sequence[Any]) -> Known:
         _, state, reason, digest, number, text, version, *_ = row
@@ -472,11 +511,49 @@ def claim(tx: Transaction, messages: Sequence[int], now: int, bars: Bars | None 
                 tx.till.spend(tx, [one])  # at once, so that the next one finds it counted
     else:
         tx.till.spend(tx, [one for _, one in left])
-    sql = "UPDATE message SET state = 1, claimed_at = ? WHERE id = ? AND state = 0"
+    sql = (
+        "UPDATE message SET state = 1, claimed_at = ? "
+        "WHERE id = ? AND (state = 0 OR (state = 5 AND copy = 2 AND presumed_at IS NOT NULL))"
+    )
     for message in messages:
         if message not in refused and tx.db.execute(sql, (now, message)).rowcount != 1:
-            raise AssertionError("a message that is not ready was about to be claimed")
+            if not _settled_meanwhile(tx.db, message):
+                raise AssertionError("a message that is not ready was about to be claimed")
+            tx.till.spend(tx, [claims[message]], -1)
+            refused[message] = SETTLED_MEANWHILE
     return refused
+
+
+SETTLED_MEANWHILE = "settled_meanwhile"
+
+
+def _settled_meanwhile(db: sqlite3.Connection, message: int) -> bool:
+    """Whether this was to be posted a second time, and a report has proven since that the first was accepted."""
+    sql = "SELECT 1 FROM message WHERE id = ? AND state = ? AND copy = 2"
+    return db.execute(sql, (message, State.ACCEPTED)).fetchone() is not None
+
+
+def message_of(db: sqlite3.Connection, campaign: int, identity: bytes) -> int | None:
+    """The id of a recipient's message."""
+    row = db.execute("SELECT id FROM message WHERE campaign = ? AND identity = ?", (campaign, identity)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def post_again(tx: Transaction, message: int, *, now: int, before: int) -> int | None:
+    """Lets an unknown message be claimed a second time, under another ref on the wire. Once: there is no third time.
+
+    Gives the attempts made so far; None unless it was presumed unsent, or claimed by `before` (ms).
+    """
+    sql = (
+        "UPDATE message SET copy = 2, wire_ref = ref || ?, presumed_at = coalesce(presumed_at, ?) "
+        "WHERE id = ? AND state = ? AND copy = 1 AND (presumed_at IS NOT NULL OR claimed_at <= ?) "
+        "RETURNING attempts"
+    )
+    row = tx.db.execute(sql, (WIRE_SUFFIX, now, message, State.UNKNOWN, before)).fetchone()
+    return None if row is None else int(row[0])
+
+
+WIRE_SUFFIX = "~2"  # no ref of an input may end so
 
 
 def _claims(db: sqlite3.Connection, messages: Sequence[int], now: int) -> dict[int, Claimed]:
@@ -504,15 +581,22 @@ def _barred(db: sqlite3.Connection, claims: Mapping[int, Claimed], bars: Bars) -
 
 
 def release(tx: Transaction, message: int, attempts: int) -> None:
-    """The attempt is proven not accepted, or was never made: the message is ready again."""
+    """The attempt is proven not accepted, or was never made: the message is ready again.
+
+    Of a second post the first is still unknown, and so is the message.
+    """
     _unspend(tx, message)
-    tx.db.execute("UPDATE message SET state = 0, attempts = ? WHERE id = ? AND state = 1", (attempts, message))
+    sql = f"UPDATE message SET state = {_BEFORE}, attempts = ? WHERE id = ? AND state = 1"  # noqa: S608  of constants
+    tx.db.execute(sql, (attempts, message))
 
 
 def take_back(tx: Transaction, message: int) -> None:
     """Like `release`, by somebody who does not know the attempts."""
     _unspend(tx, message)
-    tx.db.execute("UPDATE message SET state = 0 WHERE id = ? AND state = 1", (message,))
+    tx.db.execute(f"UPDATE message SET state = {_BEFORE} WHERE id = ? AND state = 1", (message,))  # noqa: S608
+
+
+_BEFORE = "CASE copy WHEN 1 THEN 0 ELSE 5 END"
 
 
 def _unspend(tx: Transaction, message: int) -> None:
@@ -535,10 +619,10 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     written = replace(result, seq=seq)
     line = to_line(written)
     sql = (
-        "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ? "
-        "WHERE id = ? AND state <> ?"
+        "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ?, "
+        "http = coalesce(?, http), presumed_at = NULL WHERE id = ? AND state <> ?"
     )
-    outcome = (result.msg_key, result.code, result.result, result.reason)
+    outcome = (result.msg_key, result.code, result.result, result.reason, result.http)
     values = (State.of(result.status), result.attempts, seq, *outcome, message, State.ACCEPTED)
     if tx.db.execute(sql, values).rowcount != 1:
         raise AssertionError("a message that was accepted was about to get another result")
@@ -555,19 +639,29 @@ def recover(
 ) -> list[Result]:
     """Claims without a result, left by a run that died: nobody knows whether those messages left, so `unknown`."""
     sql = (
-        "SELECT id, ref, number, from_, country, encoding, segments, row, attempts, claimed_at, warnings FROM message "
-        "WHERE campaign = ? AND state = 1 AND owner IS ? AND id = coalesce(?, id) ORDER BY claimed_at, id"
+        "SELECT id, ref, number, from_, country, encoding, segments, row, attempts, claimed_at, warnings, copy, "
+        "wire_ref FROM message WHERE campaign = ? AND state = 1 AND owner IS ? AND id = coalesce(?, id) ORDER BY claimed_at, id"
     )
     settled = []
     for row in tx.db.execute(sql, (campaign.id, owned_by, only)).fetchall():
-        message, ref, number, from_, country, encoding, segments, line, attempts, claimed_at, warnings = row
+        message, ref, number, from_, country, encoding, segments, line, attempts, claimed_at, warnings, *resent = row
         result = Result(
             seq=0, campaign_id=campaign.uuid, campaign=campaign.name, status=Status.UNKNOWN, ref=ref, to=number,
             from_=from_, country=country, encoding=encoding, segments=segments, row=line, attempts=attempts + 1,
             sent_at=iso(claimed_at), reason="interrupted", warnings=tuple(warnings.split("\n")) if warnings else (),
+            copy=resent[0], wire_ref=resent[1],
         )  # fmt: skip
         settled.append(settle(tx, campaign.id, message, result))
+    if owned_by is None:
+        tx.db.execute(_CALL_OFF, (campaign.id,))
     return settled
+
+
+# A second post that was announced, and never claimed before the run died: it may be announced again.
+_CALL_OFF = (
+    "UPDATE message INDEXED BY message_open_ref SET copy = 1, wire_ref = NULL WHERE campaign = ? AND state = 5 "
+    "AND copy = 2 AND presumed_at IS NOT NULL AND (state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL))"
+)
 
 
 def claimants(db: sqlite3.Connection, campaign: int) -> list[str]:
@@ -672,66 +766,3 @@ def adopt(tx: Transaction, campaign: int, sent: Iterable[tuple[Sequence[bytes], 
 
 def adopting(db: sqlite3.Connection, campaign: int) -> bool:
     return db.execute("SELECT 1 FROM adopted WHERE campaign = ? LIMIT 1", (campaign,)).fetchone() is not None
-
-
-# ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-# What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected or
-# removed since is not a problem any more. Single sends, and what was taken back, belong to no run.
-_COUNTS = (
-    "(state NOT IN (4, 6, 7) OR run = (SELECT coalesce(max(run.id), 0) FROM run WHERE run.campaign = message.campaign))"
-)
-
-
-def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
-    """All campaigns, newest last: name, recipients, accepted, created, completed, origin."""
-    sql = (
-        "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "  # noqa: S608  of constants
-        "coalesce(sum(message.state = ?), 0) FROM campaign JOIN account ON account.id = campaign.account "
-        f"LEFT JOIN message ON message.campaign = campaign.id AND {_COUNTS} "
-        "GROUP BY campaign.id ORDER BY created_at, campaign.id"
-    )
-    return [
-        {
-            "campaign": name, "origin": origin, "created": iso(created), "completed": iso(completed),
-            "recipients": recipients, "accepted": accepted,
-        }
-        for name, origin, created, completed, recipients, accepted in db.execute(sql, (State.ACCEPTED,))
-    ]  # fmt: skip
-
-
-def campaigns_named(db: sqlite3.Connection, name: str) -> list[CampaignRow]:
-    """The campaigns of this name under any account, the newest first."""
-    return [CampaignRow(*row) for row in db.execute(_CAMPAIGN + "WHERE name = ? ORDER BY created_at DESC", (name,))]
-
-
-def standing(db: sqlite3.Connection, campaign: CampaignRow) -> dict[str, Any]:
-    """How a campaign stands: recipients by state, reason and country."""
-    sql = (
-        "SELECT state, reason, country, count(*), coalesce(sum(segments), 0) FROM message "  # noqa: S608  of constants
-        f"WHERE campaign = ? AND {_COUNTS} GROUP BY state, reason, country"
-    )
-    states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
-    reasons: dict[str, int] = {}
-    countries: dict[str, dict[str, Any]] = {}
-    for state, reason, country, number, segments in db.execute(sql, (campaign.id,)):
-        states[_STATE_NAMES[State(state)]] += number
-        if reason is not None:
-            reasons[reason] = reasons.get(reason, 0) + number
-        if country is not None and state in _SENT:
-            one = countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
-            one["messages"] += number
-            one["segments"] += segments
-    last = last_run(db, campaign.id)
-    return {
-        "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(states.values()), "states": states,
-        "reasons": reasons, "segments": sum(one["segments"] for one in countries.values()), "countries": countries,
-        "cost": None, "currency": None, "seconds": 0.0, "created": iso(campaign.created_at),
-        "completed": iso(campaign.completed_at), "lastRun": None if last is None else iso(last[0]),
-        "lastExit": None if last is None else last[1],
-    }  # fmt: skip
-
-
-_STATE_NAMES = {State.READY: "ready", State.CLAIMED: "inDoubt"} | {State.of(status): str(status) for status in Status}
-_SENT = frozenset({State.READY, State.CLAIMED, State.ACCEPTED, State.UNKNOWN})

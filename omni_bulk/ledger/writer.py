@@ -43,9 +43,17 @@ Outcomes = list[tuple[asyncio.Future[Any], Any]]
 class Writer:
     """Group commit. `submit` from the event loop; operations run in the writer's thread, in order."""
 
-    def __init__(self, db: sqlite3.Connection, loop: asyncio.AbstractEventLoop, till: Till | None = None) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        loop: asyncio.AbstractEventLoop,
+        till: Till | None = None,
+        *,
+        checkpoint_every: int | None = None,
+    ) -> None:
         self._db = db
         self._till = till or Till()
+        self._checkpoint_every = checkpoint_every
         self._loop = loop
         self._followers: dict[int, Follower] = {}
         self._pending: Batch = []
@@ -184,7 +192,7 @@ class Writer:
         transaction.committed = True
         self._tell_followers(transaction)
         self._since_checkpoint += operations
-        if self._since_checkpoint >= CHECKPOINT_EVERY:
+        if self._since_checkpoint >= (self._checkpoint_every or CHECKPOINT_EVERY):
             self._checkpoint("PASSIVE")
 
     def _tell_followers(self, transaction: Transaction) -> None:
@@ -204,7 +212,7 @@ class Writer:
     def _checkpoint(self, mode: str) -> None:
         self._since_checkpoint = 0
         try:
-            self._db.execute(f"PRAGMA wal_checkpoint({mode})")  # a reader in its way is no error: later, then
+            self._db.execute(f"PRAGMA main.wal_checkpoint({mode})")  # a reader in its way is no error: later, then
         except sqlite3.Error as error:
             self.failure = self.failure or ledger_error(error, "the ledger could not be written")
 

@@ -81,8 +81,8 @@ WINDOWS = {
     "after the post, before its answer is judged": ("dies_before(worker, 'classify', 3)", 1, 1),
     "after the answer, before its result is committed": ("dies_after(book, 'settle', 3)", 1, 1),
     "after the result's commit, before its line": ("dies_before(sink.ResultsFile, 'append', 3)", 0, 0),
-    "in the middle of a line": ("tears(sink, '_write_all', 3)", 0, 0),
-    "in the middle of the first line": ("tears(sink, '_write_all', 1)", 0, 0),
+    "in the middle of a line": ("tears(sink, 'write_all', 3)", 0, 0),
+    "in the middle of the first line": ("tears(sink, 'write_all', 1)", 0, 0),
     "before the run's end is recorded": ("dies_before(book, 'end_run', 1)", 0, 0),
 }
 
@@ -99,8 +99,8 @@ def test_death_in_a_window(window: str) -> None:
 
 AGAIN = {
     "while the claim in doubt is settled": "dies_after(book, 'recover', 1)",
-    "after it is settled, before its line": "dies_before(sink, '_write_all', 1)",
-    "in the middle of its line": "tears(sink, '_write_all', 1)",
+    "after it is settled, before its line": "dies_before(sink, 'write_all', 1)",
+    "in the middle of its line": "tears(sink, 'write_all', 1)",
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from omni_bulk.ledger import book
+from omni_bulk.ledger import book, reading
 from omni_bulk.model import State, Status
 from tests.ledger.kit import CLIENT, NOW, ORIGIN, A, B, C, Desk, make_desk, message, problem
 
@@ -32,7 +32,7 @@ def test_a_campaign_is_made_once_for_each_account(desk: Desk) -> None:
     theirs = book.make_campaign(desk.tx, other, "october", NOW + 5)
     assert again == desk.campaign
     assert theirs.uuid != desk.campaign.uuid
-    assert book.campaigns_named(desk.db, "october") == [theirs, desk.campaign]
+    assert reading.campaigns_named(desk.db, "october") == [theirs, desk.campaign]
 
 
 def test_a_campaign_under_another_client_id_is_found_at_the_same_origin_only(desk: Desk) -> None:
@@ -113,7 +113,7 @@ def test_a_campaign_stands_by_state_reason_and_country(desk: Desk) -> None:
     desk.settle(rows[3], Status.UNKNOWN, reason="timeout")
     book.claim(desk.tx, [rows[4].id], NOW)
     end(desk, run.run, NOW)
-    standing = book.standing(desk.db, desk.reread())
+    standing = reading.standing(desk.db, desk.reread())
     assert {name: number for name, number in standing["states"].items() if number} == {
         "accepted": 1, "rejected": 1, "unknown": 1, "invalid": 1, "skipped": 2, "ready": 1, "inDoubt": 1,
     }  # fmt: skip
@@ -123,16 +123,16 @@ def test_a_campaign_stands_by_state_reason_and_country(desk: Desk) -> None:
     assert (standing["recipients"], standing["segments"], standing["lastExit"]) == (8, 4, 3)
     assert standing["completed"] == standing["created"] == standing["lastRun"] == "2025-10-09T17:53:20.000+09:00"
     assert standing["campaignId"] == desk.campaign.uuid
-    (seen,) = book.overview(desk.db)
+    (seen,) = reading.overview(desk.db)
     assert (seen["recipients"], seen["accepted"], seen["campaign"], seen["origin"]) == (8, 1, "october", ORIGIN)
 
 
 def test_a_row_that_was_corrected_since_is_no_problem_any_more(desk: Desk) -> None:
     desk.admit(desk.begin(), problem(), message(A))
     desk.admit(desk.begin(), message(B), message(A))
-    standing = book.standing(desk.db, desk.campaign)
+    standing = reading.standing(desk.db, desk.campaign)
     assert (standing["recipients"], standing["states"]["ready"], standing["states"]["invalid"]) == (2, 2, 0)
-    assert book.overview(desk.db)[0]["recipients"] == 2
+    assert reading.overview(desk.db)[0]["recipients"] == 2
 
 
 def test_single_sends_count_although_they_belong_to_no_run(desk: Desk) -> None:
@@ -140,15 +140,17 @@ def test_single_sends_count_although_they_belong_to_no_run(desk: Desk) -> None:
     desk.db.execute("DELETE FROM run")
     admitter.run = 0
     desk.admit(admitter, message(), problem())
-    assert book.standing(desk.db, desk.campaign)["recipients"] == 2
-    assert book.standing(desk.db, desk.campaign)["lastRun"] is None
+    assert reading.standing(desk.db, desk.campaign)["recipients"] == 2
+    assert reading.standing(desk.db, desk.campaign)["lastRun"] is None
 
 
 def test_campaigns_are_listed_the_newest_last_with_those_that_have_nobody(desk: Desk) -> None:
     book.make_campaign(desk.tx, desk.campaign.account, "older", NOW - 1)
     book.make_campaign(desk.tx, desk.campaign.account, "newer", NOW + 1)
     desk.sent(message())
-    found = [(one["campaign"], one["recipients"], one["accepted"], one["completed"]) for one in book.overview(desk.db)]
+    found = [
+        (one["campaign"], one["recipients"], one["accepted"], one["completed"]) for one in reading.overview(desk.db)
+    ]
     assert found == [("older", 0, 0, None), ("october", 1, 1, None), ("newer", 0, 0, None)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from omni_bulk.errors import LedgerError, SettingsError
-from omni_bulk.ledger import Ledger, book, read_ledger, schema, scratch
+from omni_bulk.ledger import Ledger, book, read_ledger, reading, schema, scratch
 from omni_bulk.ledger.schema import APPLICATION_ID, VERSION, ledger_key, open_ledger
 from tests.ledger.kit import NOW, make_desk, mode_of
 
@@ -321,7 +321,7 @@ def test_switching_to_wal_waits_for_whoever_is_in_the_way_but_not_for_ever(
 
 def test_a_plan_without_a_ledger_has_an_empty_one() -> None:
     with closing(scratch()) as db:
-        assert book.overview(db) == []
+        assert reading.overview(db) == []
         assert len(ledger_key(db)) == 32
 
 

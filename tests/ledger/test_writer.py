@@ -331,7 +331,7 @@ async def test_after_a_failure_the_ledger_is_free_for_other_processes(rig: Rig, 
 
 async def test_a_checkpoint_that_fails_closes_the_gate(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "CHECKPOINT_EVERY", 1)
-    failing(rig, "PRAGMA wal_checkpoint", times=1)
+    failing(rig, "PRAGMA main.wal_checkpoint", times=1)
     await rig.claim(0)
     with pytest.raises(LedgerError, match="disk I/O error"):
         await rig.claim(1)

@@ -1,0 +1,170 @@
+"""What `resolve` does: decide about silence, show it, ask, and post again."""
+
+import asyncio
+import sys
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from omni_bulk.campaign import Options
+from omni_bulk.cli.account import offline_account
+from omni_bulk.cli.collecting import campaign_named
+from omni_bulk.cli.order import Problems, mapping_of
+from omni_bulk.cli.screen import Screen, counted, log_to_stderr
+from omni_bulk.cli.sending import is_yes
+from omni_bulk.cli.streams import put
+from omni_bulk.errors import OmniBulkError, Refused, SettingsError
+from omni_bulk.lock import refuse_network_filesystem
+from omni_bulk.model import CampaignRow
+from omni_bulk.omni import Omni
+from omni_bulk.resolving import Doubt, Said, read_said, resolve
+from omni_bulk.settings import Settings
+from omni_bulk.source import Source, read_recipients
+from omni_bulk.stats import Summary
+from omni_bulk.text import Template
+
+_SETTINGS = ("config", "base_url", "ledger", "rate", "proxy", "ca_file", "from_", "region", "numbers")
+_REASONS = {
+    "under_72_hours": "reports may still come: 72 hours are not over",
+    "polling_gap": "reports were not collected without a gap in the 72 hours after; try --inquire, or --file",
+    "too_few_reports": "fewer than 95 % of the accepted ones of the same run and country have a report",
+    "posted_twice": "posted a second time already; never a third",
+    "no_claim_time": "nobody knows when they were sent",
+}
+
+
+def main(given: dict[str, Any]) -> int:
+    """Runs `resolve` with its flags by name, and gives the exit code."""
+    log_format = given["log_format"]
+    if log_format not in {"text", "json"}:
+        raise SettingsError(f"--log-format is one of text, json, not {log_format!r}")
+    screen = Screen(quiet=given["quiet"], json=log_format == "json")
+    log_to_stderr(json=screen.json, verbose=given["verbose"])
+    try:
+        deciding = Deciding(given, screen)
+        with asyncio.Runner() as runner:
+            return runner.run(deciding.go())
+    except OmniBulkError as error:
+        screen.error(error)
+        return error.exit_code
+
+
+class Deciding:
+    """One `resolve`. Raises SettingsError, with every problem, for flags that do not go together."""
+
+    def __init__(self, given: dict[str, Any], screen: Screen) -> None:
+        self.given = given
+        self.screen = screen
+        problems = Problems()
+        if given["resend"] and given["recipients"] is None:
+            problems.sentences.append(
+                "--resend needs --list INPUT, the list that was sent: texts are not kept in the ledger"
+            )
+        self.said: list[Said] = problems.take(self._said) or []
+        self.source = problems.take(self._source)
+        settings = problems.take(lambda: Settings(**{name: given[name] for name in _SETTINGS}))
+        if settings is not None and given["resend"]:
+            problems.take(settings.require_credentials)
+        problems.tell()
+        assert settings is not None  # noqa: S101  or there were problems
+        self.settings, self.origin = (settings, settings.origin) if given["resend"] else offline_account(settings)
+
+    def _said(self) -> list[Said]:
+        return [] if self.given["file"] is None else list(read_said(self.given["file"]))
+
+    def _source(self) -> Source | None:
+        given = self.given
+        if given["recipients"] is None:
+            return None
+        return read_recipients(
+            given["recipients"], mapping=mapping_of(given["map_"]), encoding=given["encoding"], sheet=given["sheet"],
+            delimiter=given["delimiter"],
+        )  # fmt: skip
+
+    async def go(self) -> int:
+        """Decides, and gives the exit code: 3 while anything is unknown."""
+        refuse_network_filesystem(self.settings.ledger)
+        if not self.settings.ledger.exists():
+            raise SettingsError(f"there is no ledger at {self.settings.ledger}; name one with --ledger")
+        async with Omni(self.settings, create_ledger=False, origin=self.origin) as omni:
+            row = campaign_named(omni, self.given["campaign"])
+            doubt = await resolve(omni.account, row, self.said, lock_wait=self.given["lock_wait"])
+            self._show(row, doubt)
+            summary = None
+            if self.given["resend"] and doubt.presumed:
+                if not self._agreed(doubt):
+                    self.screen.say("declined", "Nothing was posted again.", always=True)
+                    self._tell(row, doubt, None, 2)
+                    return 2
+                summary = await self._resend(omni, row)
+            if summary is not None:
+                doubt.still_unknown += summary.campaign.get("unknown", 0)
+                doubt.presumed -= sum(summary.run.values())
+            code = 3 if doubt.still_unknown + doubt.presumed else 0
+            if summary is not None and summary.exit_code not in {0, 1, 3}:
+                code = summary.exit_code
+            self._tell(row, doubt, summary, code)
+            return code
+
+    def _agreed(self, doubt: Doubt) -> bool:
+        """A second post is made on somebody's word only."""
+        if self.given["yes"]:
+            return True
+        if not sys.stdin.isatty():
+            raise Refused("posting again can give somebody a second message: say --yes, or run this on a terminal")
+        self.screen.say("question", f"Post {counted(doubt.presumed, 'message')} again? [y/N] ", always=True)
+        with suppress(OSError, UnicodeDecodeError):
+            return is_yes(sys.stdin.readline())
+        return False
+
+    async def _resend(self, omni: Omni, row: CampaignRow) -> Summary:
+        assert self.source is not None  # noqa: S101  checked with the flags
+        template = None if row.template is None else Template(row.template, from_=row.template_from)
+        options = Options(out=self.given["out"], only_resends=True, lock_wait=self.given["lock_wait"])
+        async with omni.campaign(row.name, template, options=options) as campaign:
+            return await campaign.run(self.source, max_unknown_rate=1.0)
+
+    # ── telling ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _show(self, row: CampaignRow, doubt: Doubt) -> None:
+        say = self.screen.say
+        say("resolve", f"Campaign {row.name}", style="bold")
+        if doubt.recovered:
+            say("recovered", f"  {doubt.recovered:>9,} had been left open by a run that died; they are unknown now")
+        if doubt.settled:
+            say("settled", f"  {doubt.settled:>9,} turned out accepted, by their reports", style="green")
+        if doubt.by_hand:
+            say("by_hand", f"  {doubt.by_hand:>9,} settled by {self.given['file']}", style="green")
+        if doubt.presumed:
+            shares = ", ".join(f"{country} {number:,}" for country, number in doubt.countries.most_common())
+            parts = counted(doubt.segments, "segment")
+            say("presumed", f"  {doubt.presumed:>9,} presumed unsent: {shares}; {parts}", style="yellow")
+        for reason, number in doubt.reasons.most_common():
+            say("unknown", f"  {number:>9,} still unknown: {_REASONS[reason]}", style="yellow")
+        if not doubt.presumed + doubt.still_unknown:
+            say("resolved", "Nothing is unknown.")
+        elif doubt.presumed and not self.given["resend"]:
+            say("next", f"To post the unsent ones again: omni-bulk resolve {row.name} --resend --list INPUT")
+
+    def _tell(self, row: CampaignRow, doubt: Doubt, summary: Summary | None, code: int) -> None:
+        resent = 0 if summary is None else sum(summary.run.values())
+        if summary is not None:
+            outcome = ", ".join(f"{number:,} {status}" for status, number in summary.campaign.items() if number)
+            self.screen.say("resent", f"Posted {counted(resent, 'message')} again: {outcome or 'none'}.")
+            if summary.stopped:
+                self.screen.say("stopped", f"Stopped: {summary.stopped}", style="bold red", always=True)
+            if doubt.presumed:
+                self.screen.say(
+                    "left", f"{counted(doubt.presumed, 'message')} presumed unsent are not in this list as they were sent.",
+                    style="yellow",
+                )  # fmt: skip
+        if not self.given["json"]:
+            return
+        told = {
+            "campaign": row.name, "campaignId": row.uuid, "stillUnknown": doubt.still_unknown,
+            "presumedUnsent": doubt.presumed, "resent": resent, "settled": doubt.settled, "settledByHand": doubt.by_hand,
+            "recovered": doubt.recovered, "reasons": dict(doubt.reasons), "segments": doubt.segments,
+            "countries": dict(doubt.countries), "cost": None, "currency": None, "exit": code,
+        }  # fmt: skip
+        put(orjson.dumps(told).decode())

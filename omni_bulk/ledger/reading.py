@@ -1,0 +1,336 @@
+"""What people ask of a ledger: who is on a campaign, what became of them, who ran what. Only reads.
+
+Functions take a connection of `read_ledger`, to which the reports are attached as `reports`. Times are milliseconds
+since 1970. Nothing here keeps more than a group of rows in memory.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from omni_bulk.delivery import Codes, Delivery, Fate, Said, fold
+from omni_bulk.ledger import book
+from omni_bulk.ledger.reports import doubles, of_messages
+from omni_bulk.model import CampaignRow, Report, State, Status, Whose
+from omni_bulk.results import iso
+from omni_bulk.spans import QUARTER, Span, day_of
+
+GROUP = 500  # recipients whose reports are fetched at once
+Price = Callable[[str, int], Decimal | None]
+"""What so many segments to a country (ISO code) cost; None when nobody knows."""
+
+
+def no_price(_country: str, _segments: int) -> Decimal | None:
+    """Without a price list nothing has a cost."""
+    return None
+
+
+def shown_cost(cost: Decimal | None) -> str | None:
+    """A cost as JSON has it: a decimal string, never a float."""
+    return None if cost is None else str(cost)
+
+
+def total(costs: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum; None when one of them is not known, or there is none."""
+    known = list(costs)
+    return sum((one for one in known if one is not None), Decimal()) if known and None not in known else None
+
+
+# ── campaigns ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def campaigns_named(db: sqlite3.Connection, name: str) -> list[CampaignRow]:
+    """The campaigns of this name under any account, the newest first."""
+    return book.campaigns(db, "WHERE name = ? ORDER BY created_at DESC", (name,))
+
+
+# What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected or
+# removed since is not a problem any more. Single sends, and what was taken back, belong to no run.
+_COUNTS = (
+    "(state NOT IN (4, 6, 7) OR run = (SELECT coalesce(max(run.id), 0) FROM run WHERE run.campaign = message.campaign))"
+)
+
+
+def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """All campaigns, newest last: name, recipients, accepted, created, completed, origin."""
+    sql = (
+        "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "  # noqa: S608  of constants
+        "coalesce(sum(message.state = ?), 0) FROM campaign JOIN account ON account.id = campaign.account "
+        f"LEFT JOIN message ON message.campaign = campaign.id AND {_COUNTS} "
+        "GROUP BY campaign.id ORDER BY created_at, campaign.id"
+    )
+    return [
+        {
+            "campaign": name, "origin": origin, "created": iso(created), "completed": iso(completed),
+            "recipients": recipients, "accepted": accepted,
+        }
+        for name, origin, created, completed, recipients, accepted in db.execute(sql, (State.ACCEPTED,))
+    ]  # fmt: skip
+
+
+def standing(db: sqlite3.Connection, campaign: CampaignRow, price: Price = no_price) -> dict[str, Any]:
+    """How a campaign stands: recipients by state, reason, code and country. `price` tells what segments cost."""
+    sql = (
+        "SELECT state, reason, code, country, presumed_at IS NOT NULL, count(*), coalesce(sum(segments), 0) "
+        "FROM message WHERE campaign = ? AND (state NOT IN (4, 6, 7) OR run = ?) GROUP BY 1, 2, 3, 4, 5"
+    )
+    states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
+    reasons: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    countries: dict[str, dict[str, Any]] = {}
+    asked = (campaign.id, last_run_id(db, campaign.id))
+    for state, reason, code, country, presumed, number, segments in db.execute(sql, asked):
+        given_up = presumed and state == State.UNKNOWN
+        states["presumedUnsent" if given_up else _STATE_NAMES[State(state)]] += number
+        if reason is not None:
+            reasons[reason] += number
+        if code is not None and state not in _OPEN:
+            codes[code] += number
+        if country is not None and state in _SENT and not given_up:
+            one = countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
+            one["messages"] += number
+            one["segments"] += segments
+    costs = {country: price(country, one["segments"]) for country, one in countries.items()}
+    for country, cost in costs.items():
+        countries[country]["cost"] = shown_cost(cost)
+    last = book.last_run(db, campaign.id)
+    return {
+        "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(states.values()), "states": states,
+        "reasons": dict(reasons), "codes": dict(codes), "segments": sum(one["segments"] for one in countries.values()),
+        "countries": countries, "cost": shown_cost(total(costs.values())), "currency": None, "seconds": 0.0,
+        "created": iso(campaign.created_at), "completed": iso(campaign.completed_at),
+        "lastRun": None if last is None else iso(last[0]), "lastExit": None if last is None else last[1],
+    }  # fmt: skip
+
+
+_OPEN = {State.READY: "ready", State.CLAIMED: "inDoubt"}
+_STATE_NAMES = _OPEN | {State.of(status): str(status) for status in Status}
+_SENT = frozenset({State.READY, State.CLAIMED, State.ACCEPTED, State.UNKNOWN})
+
+
+def runs(db: sqlite3.Connection, campaign: CampaignRow | None = None) -> list[dict[str, Any]]:
+    """Who sent what, the newest last: of one campaign, or of all. `exit` is None for a run that was killed, or is on."""
+    sql = (
+        "SELECT name, uuid, client_id, pid, host, started_at, ended_at, exit_code, whole, options, summary FROM run "
+        "JOIN campaign ON campaign.id = run.campaign JOIN account ON account.id = campaign.account "
+        "WHERE :campaign IS NULL OR run.campaign = :campaign ORDER BY run.id"
+    )
+    return [
+        {
+            "campaign": name, "campaignId": uuid, "account": client, "pid": pid, "host": host, "started": iso(started),
+            "ended": iso(ended), "exit": code, "whole": bool(whole), "options": _object(options),
+            "summary": _object(summary),
+        }
+        for name, uuid, client, pid, host, started, ended, code, whole, options, summary in db.execute(
+            sql, {"campaign": None if campaign is None else campaign.id}
+        )
+    ]  # fmt: skip
+
+
+def _object(text: str | None) -> Any:
+    return None if text is None else orjson.loads(text)
+
+
+# ── recipients ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# In the order of the list: `message.id` grows as rows are admitted, and the lines lie beside each other in nearly the
+# same order. What binds nobody counts only as the last run judged it, as in `book.standing`.
+_RECIPIENTS = """
+SELECT message.id, message.state, line.json,
+    message.seq, message.ref, message.msg_key, message.code, message.result, message.reason, message.number,
+    message.from_, message.country, message.encoding, message.segments, message.row, message.attempts,
+    message.claimed_at, message.warnings, message.duplicate_of
+FROM message LEFT JOIN line ON line.campaign = message.campaign AND line.seq = message.seq
+WHERE message.campaign = :campaign AND (message.state NOT IN (4, 6, 7) OR message.run = :run)
+    AND (:start IS NULL OR message.claimed_at >= :start) AND (:end IS NULL OR message.claimed_at < :end)
+ORDER BY message.id
+"""
+
+
+def recipients(db: sqlite3.Connection, campaign: CampaignRow, span: Span) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Everybody on a campaign as the ledger has them now: (message id, the fields of a results line).
+
+    Who has no result yet is `ready` or `inDoubt`. A `span` keeps those who were posted to in it, by the time of the
+    claim, which is milliseconds before that of the post.
+    """
+    asked = {"campaign": campaign.id, "run": last_run_id(db, campaign.id), "start": span.start, "end": span.end}
+    for message, state, line, *columns in db.execute(_RECIPIENTS, asked):
+        if line is not None and state not in _OPEN:
+            yield message, orjson.loads(line)
+        else:
+            yield message, _fields(campaign, State(state), columns)
+
+
+def _fields(campaign: CampaignRow, state: State, columns: Sequence[Any]) -> dict[str, Any]:
+    """The fields of a line that is not there: not written yet, or pruned."""
+    (
+        seq, ref, msg_key, code, result, reason, number, from_, country, encoding, segments, row, attempts, claimed_at,
+        warnings, duplicate_of,
+    ) = columns  # fmt: skip
+    is_open = state in _OPEN
+    fields = {
+        "seq": None if is_open else seq, "campaignId": campaign.uuid, "ref": ref, "msgKey": None if is_open else msg_key,
+        "status": _OPEN.get(state) or str(state.status), "code": None if is_open else code,
+        "result": None if is_open else result, "reason": None if is_open else reason, "to": number, "from": from_,
+        "country": country, "encoding": encoding, "segments": segments, "row": row, "campaign": campaign.name,
+        "attempts": attempts, "sentAt": iso(claimed_at), "latencyMs": None,
+    }  # fmt: skip
+    if warnings:
+        fields["warnings"] = warnings.split("\n")
+    if duplicate_of is not None:
+        fields["duplicateOf"] = duplicate_of
+    return fields
+
+
+def last_run_id(db: sqlite3.Connection, campaign: int) -> int:
+    """The id of the campaign's last run, 0 when it never ran."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM run WHERE campaign = ?", (campaign,)).fetchone()[0])
+
+
+# ── delivery ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def deliveries(db: sqlite3.Connection, messages: Sequence[int], codes: Codes) -> dict[int, dict[str, Any]]:
+    """What became of each of these messages: the delivery fields of an export."""
+    reports = of_messages(db, messages)
+    return {message: delivery_fields(fold(reports.get(message, ()), codes)) for message in messages}
+
+
+def delivery_fields(fate: Fate) -> dict[str, Any]:
+    """A fate under the names of an export."""
+    return {"delivery": str(fate.delivery), **_said(fate.relay, "report"), **_said(fate.handset, "dlrReport")}
+
+
+def _said(said: Said | None, name: str) -> dict[str, Any]:
+    billed = "billedSegments" if name == "report" else "dlrBilledSegments"
+    one = said or Said()
+    return {f"{name}Code": one.code, f"{name}Text": one.text, f"{name}Time": iso(one.at), billed: one.parts}
+
+
+# One row for all messages that fared alike. Reports of one message that all say the same need no order; where they do
+# not, or bear two msgKeys, the message is told by itself and folded like any other.
+_FATES = """
+SELECT campaign, country, slot, reports, low, parts, odd, count(*), sum(segments), min(claimed_at) FROM (
+    SELECT message.id AS id, message.campaign AS campaign, message.country AS country, message.segments AS segments,
+        message.claimed_at AS claimed_at, {slot} AS slot, count(report.id) AS reports,
+        min(coalesce(report.code, '')) AS low, min(coalesce(report.parts, 0)) AS parts,
+        CASE WHEN min(coalesce(report.code, '')) <> max(coalesce(report.code, ''))
+            OR min(coalesce(report.parts, 0)) <> max(coalesce(report.parts, 0))
+            OR min(report.msg_key) <> max(report.msg_key) THEN message.id END AS odd
+    FROM message LEFT JOIN report ON report.message = message.id AND report.verdict IN ('joined', 'double')
+    WHERE {where} AND message.state = 2 GROUP BY message.id
+) GROUP BY campaign, country, slot, reports, low, parts, odd
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Accepted messages that fared alike: how many, their segments as estimated, the parts billed where that is known.
+
+    `slot` counts quarters of an hour since 1970, `oldest` is when the first of them was claimed (ms).
+    """
+
+    campaign: int
+    country: str
+    slot: int
+    fate: Fate
+    messages: int
+    segments: int
+    oldest: int | None
+
+    @property
+    def billed(self) -> int | None:
+        """The billed parts of all of them; None where no report says it."""
+        relay = self.fate.relay
+        return None if relay is None or not relay.parts else relay.parts * self.messages
+
+
+def fates(db: sqlite3.Connection, codes: Codes, *, campaign: int | None = None, span: Span = Span()) -> Iterator[Alike]:  # noqa: B008
+    """What became of what was accepted: of one campaign, or in one span of time."""
+    where = "message.campaign = :campaign" if campaign is not None else (
+        "message.claimed_at >= :start AND message.claimed_at < :end"
+    )  # fmt: skip
+    sql = _FATES.format(where=where, slot="0" if campaign is not None else f"message.claimed_at / {QUARTER}")
+    asked = {"campaign": campaign, "start": span.start, "end": span.end}
+    return _told(db, db.execute(sql, asked), codes)
+
+
+def _told(db: sqlite3.Connection, rows: Iterable[Sequence[Any]], codes: Codes) -> Iterator[Alike]:
+    rows = iter(rows)
+    while group := list(islice(rows, GROUP)):
+        apart = of_messages(db, [odd for *_, odd, _, _, _ in group if odd is not None])
+        for campaign, country, slot, count, code, parts, odd, messages, segments, oldest in group:
+            reports = apart.get(odd) or [
+                Report("", code=code, at=number, parts=parts, whose=Whose.JOINED) for number in range(min(count, 2))
+            ]
+            fate = fold(reports, codes)
+            yield Alike(campaign, country or "", slot, fate, messages, segments or 0, oldest)
+
+
+def delivery(db: sqlite3.Connection, campaign: CampaignRow, codes: Codes) -> dict[str, Any]:
+    """What became of a campaign's accepted messages, and the parts that were billed beside those we had estimated.
+
+    Estimated and billed parts are compared by country over the same messages: those whose report says its parts.
+    """
+    counts = dict.fromkeys(map(str, Delivery), 0)
+    said: Counter[str] = Counter()
+    billed: dict[str, dict[str, int]] = {}
+    unpolled: int | None = None
+    for alike in fates(db, codes, campaign=campaign.id):
+        counts[alike.fate.delivery] += alike.messages
+        if alike.fate.relay is None:
+            unpolled = alike.oldest if unpolled is None else min(unpolled, alike.oldest or unpolled)
+        last = alike.fate.handset or alike.fate.relay
+        if last is not None:
+            said[last.code or ""] += alike.messages
+        if alike.billed is not None:
+            one = billed.setdefault(alike.country, {"messages": 0, "estimated": 0, "billed": 0})
+            one["messages"] += alike.messages
+            one["estimated"] += alike.segments
+            one["billed"] += alike.billed
+    return {
+        "delivery": counts, "reportCodes": dict(said), "billed": billed, "oldestUnpolled": iso(unpolled),
+        "doubles": len(doubles(db, campaign.id)),
+    }  # fmt: skip
+
+
+def month(db: sqlite3.Connection, span: Span, zone: tzinfo, codes: Codes, price: Price = no_price) -> dict[str, Any]:
+    """What was accepted in a span that has both ends, by country, campaign and day of `zone`: messages, estimated and
+    billed parts, delivered, cost. A message counts when it was claimed.
+    """
+    names = dict(db.execute("SELECT id, name FROM campaign"))
+    whole = _sums()
+    parts: dict[str, dict[str, dict[str, int]]] = {"countries": {}, "campaigns": {}, "days": {}}
+    for alike in fates(db, codes, span=span):
+        day = day_of(alike.slot * QUARTER, zone)
+        for one in (
+            whole,
+            parts["countries"].setdefault(alike.country, _sums()),
+            parts["campaigns"].setdefault(names[alike.campaign], _sums()),
+            parts["days"].setdefault(day, _sums()),
+        ):
+            one["messages"] += alike.messages
+            one["segments"] += alike.segments
+            one["billedSegments"] += alike.billed or 0
+            one["reported"] += alike.messages if alike.fate.relay is not None else 0
+            one["delivered"] += alike.messages if alike.fate.delivery is Delivery.DELIVERED else 0
+            one["relayed"] += alike.messages if alike.fate.delivery is Delivery.RELAYED else 0
+    costs = {country: price(country, one["segments"]) for country, one in parts["countries"].items()}
+    countries = {
+        country: {**one, "cost": shown_cost(costs[country])} for country, one in sorted(parts["countries"].items())
+    }
+    return {
+        **whole, "cost": shown_cost(total(costs.values())), "countries": countries, "campaigns": parts["campaigns"],
+        "days": dict(sorted(parts["days"].items())),
+    }  # fmt: skip
+
+
+def _sums() -> dict[str, int]:
+    return dict.fromkeys(("messages", "segments", "billedSegments", "reported", "delivered", "relayed"), 0)

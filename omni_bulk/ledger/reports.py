@@ -1,0 +1,436 @@
+"""What is written and read of delivery reports: the SQL of `report_file`.
+
+Functions that write take the open transaction of the reports file and at most `BLOCK` rows; they never commit. Functions
+that read work on that connection, and on a reader of the ledger with the reports attached (`report_file.attach_reports`).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omni_bulk.identity import Identities, identity_of_own_ref
+from omni_bulk.joining import GRACE, Candidate, Judgement, base_ref, key_digest, report_key
+from omni_bulk.ledger.writer import Transaction
+from omni_bulk.model import Report, State, Way, Whose
+
+BLOCK = 200  # rows of one transaction at most, so that nobody waits long for the write lock
+LEARN = 2_000  # msgKeys learnt in one transaction: some 10 ms
+GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
+
+_FIELDS = (
+    "msg_key", "ref", "type", "code", "text", "at", "sent_at", "service", "msg_type", "carrier", "parts", "json", "source",
+    "proven", "received_at", "id", "message", "verdict", "reason",
+)  # fmt: skip
+_COLUMNS = ", ".join(_FIELDS)
+
+_MESSAGE = _COLUMNS.split(", ").index("message")
+
+
+def _report(row: Sequence[Any]) -> Report:
+    fields = dict(zip(_FIELDS, row, strict=True))
+    verdict = fields.pop("verdict")
+    fields |= {"source": Way(fields["source"]), "proven": bool(fields["proven"])}
+    return Report(**fields, whose=None if verdict is None else Whose(verdict))
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is known of an account's queue of reports. Times are ms, None for never.
+
+    `own`: whether it is this ledger's alone (None: nothing came yet). `polled_at`: the last poll that was answered,
+    `emptied_at`: the last one that found nothing, `received_at`: the last report by webhook. `collected` and
+    `duplicates` count reports over all time, `batches` the acked ones. `filed`: the last report in ``reports.jsonl``.
+    """
+
+    own: bool | None = None
+    polled_at: int | None = None
+    emptied_at: int | None = None
+    received_at: int | None = None
+    batches: int = 0
+    collected: int = 0
+    duplicates: int = 0
+    filed: int = 0
+
+
+def queue_of(db: sqlite3.Connection, account: int) -> Queue:
+    """The queue of an account."""
+    sql = (
+        "SELECT own, polled_at, emptied_at, received_at, batches, collected, duplicates, filed FROM queue "
+        "WHERE account = ?"
+    )
+    row = db.execute(sql, (account,)).fetchone()
+    return Queue() if row is None else Queue(None if row[0] is None else bool(row[0]), *row[1:])
+
+
+def of_message(db: sqlite3.Connection, message: int) -> list[Report]:
+    """Every report of one message, the oldest first."""
+    sql = f"SELECT {_COLUMNS} FROM report WHERE message = ? ORDER BY at, id"  # noqa: S608  of constants
+    return [_report(row) for row in db.execute(sql, (message,))]
+
+
+def of_messages(db: sqlite3.Connection, messages: Sequence[int]) -> dict[int, list[Report]]:
+    """Every report of these messages, by message; whoever has none is left out."""
+    sql = f"SELECT {_COLUMNS} FROM report WHERE message IN (SELECT value FROM json_each(?))"  # noqa: S608  of constants
+    found: dict[int, list[Report]] = {}
+    for row in db.execute(sql, (json.dumps(messages),)):
+        report = _report(row)
+        found.setdefault(int(row[_MESSAGE]), []).append(report)
+    return found
+
+
+def of_msg_key(db: sqlite3.Connection, account: int, msg_key: str) -> list[Report]:
+    """Every report that bears one msgKey, ours or not, the oldest first."""
+    ours = [report for message in message_of(db, msg_key) for report in of_message(db, message)]
+    sql = f"SELECT {_COLUMNS} FROM report WHERE msg_key = ? AND message IS NULL AND account = ?"  # noqa: S608
+    strays = [_report(row) for row in db.execute(sql, (msg_key, account))]
+    return sorted((*(one for one in ours if one.msg_key == msg_key), *strays), key=lambda one: (one.at or 0, one.id))
+
+
+def message_of(db: sqlite3.Connection, msg_key: str) -> list[int]:
+    """The messages that may bear a msgKey (nearly always one): compare with their own before believing it."""
+    digest = int.from_bytes(key_digest(msg_key), "big", signed=True)
+    return [int(row[0]) for row in db.execute("SELECT message FROM key WHERE digest = ?", (digest,))]
+
+
+def count_strange(db: sqlite3.Connection, account: int) -> dict[Whose, int]:
+    """How many messages have a double, and how many reports are unmatched, foreign or still open."""
+    counts = dict.fromkeys((Whose.DOUBLE, Whose.UNMATCHED, Whose.FOREIGN, Whose.WAITING, Whose.HINT), 0)
+    sql = (
+        "SELECT verdict, CASE verdict WHEN 'double' THEN count(DISTINCT message) ELSE count(*) END FROM report "
+        "WHERE account = ? AND verdict IN ('double', 'unmatched', 'foreign') GROUP BY verdict"
+    )
+    counts |= {Whose(verdict): count for verdict, count in db.execute(sql, (account,))}
+    sql = (
+        "SELECT verdict, count(*) FROM report WHERE account = ? AND (verdict IS NULL OR verdict IN ('waiting', 'hint')) "
+        "AND verdict IS NOT NULL GROUP BY verdict"
+    )
+    counts |= {Whose(verdict): count for verdict, count in db.execute(sql, (account,))}
+    return counts
+
+
+def doubles(db: sqlite3.Connection, campaign: int) -> list[int]:
+    """The messages of a campaign that were accepted twice without a resend."""
+    sql = (
+        "SELECT DISTINCT message.id FROM report JOIN message ON message.id = report.message "
+        "WHERE report.verdict = 'double' AND message.campaign = ?"
+    )
+    return [int(row[0]) for row in db.execute(sql, (campaign,))]
+
+
+def covered(db: sqlite3.Connection, account: int, since: int, until: int) -> bool:
+    """Whether no report that came between these times can have died unread."""
+    sql = "SELECT 1 FROM stretch WHERE account = ? AND since <= ? AND until >= ?"
+    return db.execute(sql, (account, since + GAP_MAX, until)).fetchone() is not None
+
+
+# ── whose they are ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def add_functions(db: sqlite3.Connection) -> None:
+    """What the SQL below calls: ``key_of(msgKey)``, the digest under which a msgKey is found."""
+    db.create_function("key_of", 1, _key_of, deterministic=True)
+
+
+def _key_of(msg_key: str) -> int:
+    return int.from_bytes(key_digest(msg_key), "big", signed=True)
+
+
+def behind(db: sqlite3.Connection) -> list[tuple[int, int]]:
+    """The campaigns whose accepted messages are not all known by their msgKey: (campaign, last line known)."""
+    sql = (
+        "SELECT campaign.id, coalesce(caught.seq, 0) FROM ledger.campaign LEFT JOIN caught ON caught.campaign = "
+        "campaign.id WHERE campaign.seq > coalesce(caught.seq, 0)"
+    )
+    return db.execute(sql).fetchall()
+
+
+def forget_if_restored(tx: Transaction) -> None:
+    """A ledger that is older than what we know of it was restored from a backup: its msgKeys are learnt anew."""
+    sql = "SELECT 1 FROM caught JOIN ledger.campaign ON campaign.id = caught.campaign WHERE campaign.seq < caught.seq"
+    if tx.db.execute(sql).fetchone() is not None:
+        tx.db.execute("DELETE FROM key")
+        tx.db.execute("DELETE FROM caught")
+
+
+def catch_up(tx: Transaction, campaign: int, after: int) -> int:
+    """Learns the msgKeys in the next `LEARN` lines of a campaign. Gives the last line looked at."""
+    next_lines = "SELECT seq FROM ledger.line WHERE campaign = ? AND seq > ? ORDER BY seq LIMIT ?"
+    sql = f"SELECT max(seq), (SELECT seq FROM ledger.campaign WHERE id = ?) FROM ({next_lines})"  # noqa: S608  a constant
+    found, end = tx.db.execute(sql, (campaign, campaign, after, LEARN)).fetchone()
+    last = int(end if found is None else found)  # lines may have been pruned
+    learnt = (
+        "FROM ledger.line JOIN ledger.message AS sent ON sent.id = line.message WHERE line.campaign = ? AND line.seq > ? "
+        "AND line.seq <= ? AND sent.msg_key IS NOT NULL AND sent.state = 2"
+    )
+    tx.db.execute(f"INSERT OR IGNORE INTO key SELECT key_of(sent.msg_key), sent.id {learnt}", (campaign, after, last))
+    # A report may be faster than the answer to its message, and bear no ref: it was nobody's until now.
+    sql = f"UPDATE report SET verdict = NULL WHERE message IS NULL AND msg_key IN (SELECT sent.msg_key {learnt})"  # noqa: S608
+    tx.db.execute(sql, (campaign, after, last))
+    tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
+    return last
+
+
+_BY_KEY = (
+    "SELECT key.digest, message.msg_key, message.id FROM key JOIN ledger.message ON message.id = key.message "
+    "JOIN ledger.campaign ON campaign.id = message.campaign WHERE key.digest IN ({marks}) AND campaign.account = ?"
+)
+
+
+def bearers(db: sqlite3.Connection, account: int, msg_keys: Iterable[str]) -> dict[str, int]:
+    """The account's messages that bear these msgKeys. In one question: one for each would take three times as long."""
+    digests = {_key_of(msg_key): msg_key for msg_key in msg_keys if msg_key}
+    sql = _BY_KEY.format(marks=",".join("?" * len(digests)))
+    found: dict[str, int] = {}
+    for digest, msg_key, message in db.execute(sql, (*digests, account)):
+        # A message that was accepted without a msgKey has it from its report.
+        if msg_key is None or msg_key == digests[digest]:
+            found[digests[digest]] = message
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a block of reports was: `fresh` reports, `joined` of them to a message of ours at once, and copies."""
+
+    fresh: int = 0
+    joined: int = 0
+    duplicates: int = 0
+
+
+_INSERT = (
+    "INSERT INTO report (account, key, msg_key, ref, type, code, text, at, sent_at, service, msg_type, carrier, parts, "
+    "json, source, proven, received_at, message, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+# A copy that came by an authenticated way replaces one that did not: whoever forged that may have changed its ref. What
+# was not ours then may be by now (a campaign that was adopted), so it is judged again.
+_AGAIN = (
+    "UPDATE report SET (ref, text, sent_at, service, msg_type, carrier, parts, json, source, proven, verdict, reason) = "
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, 1, CASE verdict WHEN 'joined' THEN verdict END, "
+    "CASE WHEN verdict <> 'hint' THEN reason END) "
+    "WHERE account = ? AND key = ? AND proven = 0"
+)
+_REOPEN = "UPDATE report SET verdict = NULL WHERE account = ? AND key = ? AND verdict IN ('foreign', 'unmatched')"
+
+
+def store(tx: Transaction, account: int, reports: Sequence[Report]) -> Stored:
+    """Stores a block of at most `BLOCK` reports; those whose msgKey is known are joined in the same breath."""
+    keyed = {report_key(report): report for report in reversed(reports)}  # of copies in one block the first stays
+    marks = ",".join("?" * len(keyed))
+    sql = f"SELECT key FROM report WHERE account = ? AND key IN ({marks})"  # noqa: S608  of marks
+    known = {key for (key,) in tx.db.execute(sql, (account, *keyed))}
+    fresh = {key: report for key, report in keyed.items() if key not in known}
+    ours = bearers(tx.db, account, {report.msg_key for report in fresh.values()})
+    tx.db.executemany(_INSERT, (_row(account, key, one, ours.get(one.msg_key)) for key, one in reversed(fresh.items())))
+    for key in known:
+        tx.db.execute(_REOPEN, (account, key))
+        if (report := keyed[key]).proven:
+            again = (
+                report.ref, report.text, report.sent_at, report.service, report.msg_type, report.carrier,
+                report.parts, report.json, report.source,
+            )  # fmt: skip
+            tx.db.execute(_AGAIN, (*again, account, key))
+    joined = sum(report.msg_key in ours for report in fresh.values())
+    stored = Stored(len(fresh), joined, len(reports) - len(fresh))
+    sql = (
+        "INSERT INTO queue (account, collected, duplicates) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "collected = collected + excluded.collected, duplicates = duplicates + excluded.duplicates"
+    )
+    tx.db.execute(sql, (account, stored.fresh, stored.duplicates))
+    return stored
+
+
+def _row(account: int, key: bytes, report: Report, message: int | None) -> tuple[object, ...]:
+    return (
+        account, key, report.msg_key, report.ref, report.type, report.code, report.text, report.at, report.sent_at,
+        report.service, report.msg_type, report.carrier, report.parts, report.json, report.source, report.proven,
+        report.received_at, message, None if message is None else Whose.JOINED,
+    )  # fmt: skip
+
+
+def open_reports_of(db: sqlite3.Connection, account: int, after: int) -> list[Report]:
+    """The next `BLOCK` reports that are not judged for good, by id."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM report WHERE account = ? AND (verdict IS NULL OR verdict IN ('waiting', 'hint')) "  # noqa: S608
+        "AND id > ? ORDER BY id LIMIT ?"
+    )
+    return [_report(row) for row in db.execute(sql, (account, after, BLOCK))]
+
+
+def pronounce(tx: Transaction, account: int, judged: Iterable[tuple[Report, Judgement]]) -> None:
+    """Writes down whose each report is, if nobody did meanwhile. A message that had no msgKey is known by this one."""
+    sql = (
+        "UPDATE report SET verdict = ?, message = ?, reason = ? WHERE id = ? AND account = ? "
+        "AND (verdict IS NULL OR verdict IN ('waiting', 'hint'))"
+    )
+    for report, judgement in judged:
+        tx.db.execute(sql, (judgement.whose, judgement.message, judgement.reason, report.id, account))
+        if judgement.whose is Whose.JOINED:
+            tx.db.execute("INSERT OR IGNORE INTO key VALUES (?, ?)", (_key_of(report.msg_key), judgement.message))
+
+
+_CANDIDATE = "id, state, msg_key, claimed_at, copy, campaign"
+_OPEN = (
+    f"SELECT {_CANDIDATE} FROM ledger.message WHERE ref = ? AND "  # noqa: S608  of constants
+    "(state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL))"
+)
+_SENT = f"SELECT {_CANDIDATE} FROM ledger.message WHERE campaign = ? AND identity = ?"  # noqa: S608
+
+
+class Searcher:
+    """Finds the messages of an account that bear a ref, as the ledger is at this moment."""
+
+    def __init__(self, db: sqlite3.Connection, account: int, key: bytes) -> None:
+        self._db = db
+        self._account = account
+        runs = "SELECT min(started_at), max(coalesce(ended_at, ?)) FROM ledger.run WHERE campaign = ?"
+        self._campaigns: dict[int, tuple[int, int]] = {}
+        self._identities: dict[int, Identities] = {}
+        rows = db.execute("SELECT id, uuid, created_at FROM ledger.campaign WHERE account = ?", (account,)).fetchall()
+        for campaign, uuid, created_at in rows:
+            began, ended = db.execute(runs, (_EVER, campaign)).fetchone()
+            # Single sends have no runs, nor has what was adopted.
+            self._campaigns[campaign] = (created_at, _EVER) if began is None else (min(began, created_at), ended)
+            self._identities[campaign] = Identities(key, uuid)
+
+    def __call__(self, report: Report) -> list[Candidate]:
+        """Every message that its ref may mean: those open whenever they were sent, others of campaigns of that time."""
+        if report.ref is None:
+            return []
+        ref, found = base_ref(report.ref), {}
+        for row in self._db.execute(_OPEN, (ref,)):
+            if row[5] in self._campaigns:
+                found[row[0]] = self._candidate(row)
+        for campaign in self._at_work(report.sent_at):
+            own = identity_of_own_ref(ref)
+            for identity in filter(None, (own, self._identities[campaign].of_ref(ref))):
+                for row in self._db.execute(_SENT, (campaign, identity)):
+                    found[row[0]] = self._candidate(row)
+        return list(found.values())
+
+    def _at_work(self, at: int | None) -> Iterator[int]:
+        """The campaigns that were sending then."""
+        if at is None:
+            return iter(())
+        return (one for one, (began, ended) in self._campaigns.items() if began - GRACE <= at <= ended + GRACE)
+
+    def _candidate(self, row: Sequence[Any]) -> Candidate:
+        message, state, msg_key, claimed_at, copy, campaign = row
+        return Candidate(message, State(state), msg_key, claimed_at, copy, self._campaigns[campaign][0])
+
+
+_EVER = 1 << 60  # ms
+
+
+# ── the queue ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def polled(tx: Transaction, account: int, now: int, *, empty: bool) -> None:
+    """An answered poll. One that found nothing goes on with a stretch in which no report died, or begins one."""
+    sql = (
+        "INSERT INTO queue (account, polled_at, emptied_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "polled_at = excluded.polled_at, emptied_at = coalesce(excluded.emptied_at, emptied_at)"
+    )
+    tx.db.execute(sql, (account, now, now if empty else None))
+    if empty:
+        sql = "UPDATE stretch SET until = ? WHERE account = ? AND until BETWEEN ? AND ?"
+        if tx.db.execute(sql, (now, account, now - GAP_MAX, now)).rowcount == 0:
+            tx.db.execute("INSERT OR REPLACE INTO stretch VALUES (?, ?, ?)", (account, now, now))
+
+
+def acked(tx: Transaction, account: int) -> None:
+    """A batch was deleted from the queue."""
+    sql = "INSERT INTO queue (account, batches) VALUES (?, 1) ON CONFLICT DO UPDATE SET batches = batches + 1"
+    tx.db.execute(sql, (account,))
+
+
+def own_queue(tx: Transaction, account: int) -> None:
+    """The queue may be emptied from now on."""
+    tx.db.execute("INSERT INTO queue (account, own) VALUES (?, 1) ON CONFLICT DO UPDATE SET own = 1", (account,))
+
+
+def pushed(tx: Transaction, account: int, now: int) -> None:
+    """A report came by webhook."""
+    sql = "INSERT INTO queue (account, received_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET received_at = ?"
+    tx.db.execute(sql, (account, now, now))
+
+
+# ── into files ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def filed(tx: Transaction, account: int, last: int) -> None:
+    """Reports up to this id are in the file."""
+    sql = (
+        "INSERT INTO queue (account, filed) VALUES (?, ?) ON CONFLICT DO UPDATE SET filed = max(filed, excluded.filed)"
+    )
+    tx.db.execute(sql, (account, last))
+
+
+def after(db: sqlite3.Connection, account: int, last: int) -> list[Report]:
+    """The next `BLOCK` reports after this id, for the file."""
+    sql = f"SELECT {_COLUMNS} FROM report WHERE account = ? AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
+    return [_report(row) for row in db.execute(sql, (account, last, BLOCK))]
+
+
+# ── asking about single messages ──────────────────────────────────────────────────────────────────────────────────
+
+
+def silent(
+    db: sqlite3.Connection,
+    campaign: int,
+    *,
+    after: int,
+    claimed_from: int,
+    claimed_to: int,
+    asked_before: int,
+    least: int,
+) -> list[tuple[int, str]]:
+    """The next `BLOCK` accepted messages (id over `after`) of which fewer than `least` reports came: (id, msgKey).
+
+    Claimed in the given time; not those about which was asked since `asked_before`.
+    """
+    sql = (
+        "SELECT id, msg_key FROM ledger.message WHERE id > ? AND campaign = ? AND state = 2 AND msg_key IS NOT NULL "
+        "AND claimed_at BETWEEN ? AND ? "
+        "AND NOT EXISTS (SELECT 1 FROM inquired WHERE inquired.message = message.id AND inquired.at >= ?) "
+        "AND (SELECT count(*) FROM report WHERE report.message = message.id) < ? ORDER BY id LIMIT ?"
+    )
+    return db.execute(sql, (after, campaign, claimed_from, claimed_to, asked_before, least, BLOCK)).fetchall()
+
+
+def hints(db: sqlite3.Connection, account: int) -> list[str]:
+    """The msgKeys that would settle an unknown if somebody vouched for them."""
+    sql = (
+        "SELECT DISTINCT msg_key FROM report WHERE account = ? AND (verdict IS NULL OR verdict IN ('waiting', 'hint')) "
+        "AND verdict = 'hint'"
+    )
+    return [str(row[0]) for row in db.execute(sql, (account,))]
+
+
+def asked(tx: Transaction, message: int, now: int, found: int) -> None:
+    """A message was inquired about."""
+    sql = "INSERT INTO inquired VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, found = excluded.found"
+    tx.db.execute(sql, (message, now, found))
+
+
+def count_foreign(db: sqlite3.Connection, account: int, reports: Iterable[Report]) -> int:
+    """How many of these reports are another system's."""
+    sql = "SELECT 1 FROM report WHERE account = ? AND key = ? AND verdict = 'foreign'"
+    return sum(db.execute(sql, (account, report_key(report))).fetchone() is not None for report in reports)
+
+
+# ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answered(db: sqlite3.Connection, campaign: int) -> dict[tuple[int, str | None], tuple[int, int]]:
+    """By run and country, how many messages of a campaign were accepted, and of how many of them a report came."""
+    sql = (
+        "SELECT run, country, count(*), sum(EXISTS (SELECT 1 FROM report WHERE report.message = message.id)) "
+        "FROM ledger.message WHERE campaign = ? AND state = ? AND reason IS NOT 'already_sent' GROUP BY run, country"
+    )
+    rows = db.execute(sql, (campaign, State.ACCEPTED))
+    return {(run, country): (accepted, reported) for run, country, accepted, reported in rows}
