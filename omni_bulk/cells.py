@@ -1,4 +1,4 @@
-"""What stands in a cell that people open in a spreadsheet: never a formula, and a number masked where that was asked.
+"""What stands in a cell that people open in a spreadsheet: never a formula, and no number where it was to be masked.
 
 A CSV says nothing about types, so a spreadsheet guesses, and takes for a formula whatever begins like one. The guesses
 that matter here: ``=``, ``+``, ``-`` and ``@`` (also full-width, which Korean and Japanese input methods give) begin a
@@ -9,8 +9,6 @@ is: ``'+821012345678`` is read as written, and nothing is lost, because one apos
 
 import re
 from typing import Final
-
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 CELL_MAX: Final = 32_767
 """Characters (UTF-16 code units) that a cell of a workbook takes."""
@@ -34,18 +32,6 @@ def fitting(text: str) -> str:
         return text
     kept = text.encode("utf-16-le", "surrogatepass")[: 2 * (CELL_MAX - 1)]
     return kept.decode("utf-16-le", "ignore") + "…"
-
-
-def masked(number: str) -> str:
-    """An E.164 number for people: its country code and last two digits, ``+82********78``."""
-    digits = number.removeprefix("+")
-    code = next((size for size in (1, 2, 3) if _is_country_code(digits[:size])), 0)
-    hidden = max(len(digits) - code - 2, 0)
-    return f"+{digits[:code]}{'*' * hidden}{digits[code + hidden :]}"
-
-
-def _is_country_code(digits: str) -> bool:
-    return digits.isdecimal() and int(digits) in COUNTRY_CODE_TO_REGION_CODE and not digits.startswith("0")
 
 
 def holds(text: str, number: str) -> bool:

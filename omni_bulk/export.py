@@ -14,9 +14,10 @@ from zipfile import BadZipFile, ZipFile
 
 import orjson
 
-from omni_bulk.cells import fitting, masked, safe, without
+from omni_bulk.cells import fitting, safe, without
 from omni_bulk.delivery import Codes
 from omni_bulk.ledger import reading
+from omni_bulk.masking import masked
 from omni_bulk.model import CampaignRow
 from omni_bulk.spans import Span
 

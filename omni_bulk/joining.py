@@ -17,6 +17,8 @@ from omni_bulk.results import epoch_ms
 
 DAY = 86_400_000  # ms
 DIE_AFTER = 3 * DAY  # ms until the API deletes a report that nobody collected (guide)
+WARN_AFTER = 2 * DAY  # ms: time enough to go and collect
+INQUIRY_AFTER = 30 * DAY  # ms until the API cannot even be asked any more (guide)
 GRACE = 5 * 60_000  # ms by which our clock and the API's may differ
 LATE_MAX = DAY  # ms after its claim that a message may have been sent: a ref used again later is another's
 TEXT_MAX = 400  # characters of one field that get a column; the whole object is kept beside
@@ -60,6 +62,23 @@ def _text(value: object) -> str | None:
 def _whole(value: object) -> int | None:
     text = (_text(value) or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def age_warning(waiting_since: int | None, now: int) -> str | None:
+    """The sentence about reports that nobody collects: a warning after two days, an error once they die; None before.
+
+    `waiting_since`: when the first message was sent after the last poll (ms), None for nothing sent since.
+    """
+    age = 0 if waiting_since is None else now - waiting_since
+    if age < WARN_AFTER:
+        return None
+    if age < DIE_AFTER:
+        hours = (DIE_AFTER - age) // 3_600_000
+        return f"WARNING: delivery reports begin to die in {hours} h, nobody collects them: omni-bulk reports --poll"
+    return (
+        f"ERROR: nobody has collected delivery reports for {age // DAY} days, and those older than 3 days are deleted: "
+        "omni-bulk reports --poll, then omni-bulk reports --inquire CAMPAIGN for the lost ones"
+    )
 
 
 def key_digest(msg_key: str) -> bytes:

@@ -23,7 +23,7 @@ from typing import Any, Self, TypeVar
 from omni_bulk.account import Account
 from omni_bulk.asking import Questions
 from omni_bulk.errors import LedgerError, Refused, Stopped
-from omni_bulk.joining import Batch, Judgement, judge, read_report, usable_report_id
+from omni_bulk.joining import INQUIRY_AFTER, Batch, Judgement, judge, read_report, usable_report_id
 from omni_bulk.journal import Journal, report_line
 from omni_bulk.ledger import Transaction, reports, settling
 from omni_bulk.ledger.report_file import open_reports
@@ -36,7 +36,6 @@ CHECKPOINT_EVERY = 50  # transactions of up to 200 reports
 IDLE_FIRST, IDLE_MAX, IDLE_GROWTH = 2.0, 30.0, 1.5  # s between polls that found nothing
 CHUNK = 2_000  # reports of an import between two looks at what they settle
 HOUR = 3_600_000  # ms
-INQUIRY_DAYS = 30  # how far back the API answers (guide)
 ASK_AGAIN = 6 * HOUR  # ms until a message is inquired about again, so that a broken-off inquiry goes on where it was
 INQUIRY_RATE = 5.0  # questions a second
 logger = logging.getLogger("omni_bulk")
@@ -304,7 +303,7 @@ class Collector:
         """
         now, after = self._account.world.now(), 0
         how: dict[str, Any] = {
-            "claimed_from": now - INQUIRY_DAYS * 24 * HOUR, "claimed_to": now - round(silent_for * 1000),
+            "claimed_from": now - INQUIRY_AFTER, "claimed_to": now - round(silent_for * 1000),
             "asked_before": now - ASK_AGAIN, "least": 2 if dlr else 1,
         }  # fmt: skip
         await self.confirm(rate=rate)

@@ -6,9 +6,11 @@ from contextlib import closing, contextmanager
 from datetime import tzinfo
 from importlib.resources import files
 from pathlib import Path
+from time import time
 
 from omni_bulk.delivery import Codes, parse_codes
 from omni_bulk.errors import SettingsError
+from omni_bulk.joining import INQUIRY_AFTER, age_warning
 from omni_bulk.ledger import read_ledger, reading
 from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import CampaignRow
@@ -58,5 +60,8 @@ def month_asked(text: str, zone: tzinfo) -> Span:
 
 
 def age_warnings(db: sqlite3.Connection, account: int | None = None) -> list[str]:
-    """Sentences about reports that wait too long at the API, of one account or of all."""
-    return []
+    """Sentences about reports that wait too long at the API, of one account or of all; each once."""
+    now = round(time() * 1000)
+    chosen = reading.accounts(db) if account is None else [account]
+    told = (age_warning(reading.waiting_since(db, one, now - INQUIRY_AFTER), now) for one in chosen)
+    return list(dict.fromkeys(sentence for sentence in told if sentence is not None))

@@ -86,9 +86,11 @@ def show(
     """Write the list to stdout: number, since when, note."""
     import orjson  # noqa: PLC0415
 
+    from omni_bulk.cells import safe  # noqa: PLC0415
     from omni_bulk.cli.screen import printable  # noqa: PLC0415
     from omni_bulk.ledger import read_ledger  # noqa: PLC0415
     from omni_bulk.ledger.bars import count_forgotten, suppressed  # noqa: PLC0415
+    from omni_bulk.masking import masked  # noqa: PLC0415
     from omni_bulk.results import iso  # noqa: PLC0415
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
@@ -105,23 +107,11 @@ def show(
                 put(orjson.dumps({"number": shown, "added": iso(added), "note": note}).decode())
                 continue
             line = io.StringIO()
-            csv.writer(line, lineterminator="").writerow([shown, iso(added), _cell(printable(note or ""))])
+            csv.writer(line, lineterminator="").writerow([shown, iso(added), safe(printable(note or ""))])
             put(line.getvalue())
         if forgotten := count_forgotten(db):
             print(f"{forgotten:,} more were forgotten: they get nothing either.", file=sys.stderr)
     return 0
-
-
-def masked(number: str) -> str:
-    """``+82…78``: country code and last two digits."""
-    import phonenumbers  # noqa: PLC0415
-
-    return f"+{phonenumbers.parse(number).country_code}…{number[-2:]}"
-
-
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _each(file: Path, settings: "Settings", change: "Change") -> tuple[int, int]:

@@ -194,6 +194,24 @@ def last_run_id(db: sqlite3.Connection, campaign: int) -> int:
     return int(db.execute("SELECT coalesce(max(id), 0) FROM run WHERE campaign = ?", (campaign,)).fetchone()[0])
 
 
+def waiting_since(db: sqlite3.Connection, account: int, after: int) -> int | None:
+    """When the first message was accepted whose reports nobody has collected: sent after the last poll, and after
+    `after`, before which nobody can ask any more (ms). None when every report had its chance.
+    """
+    sql = (
+        "SELECT claimed_at FROM message WHERE claimed_at > max(?, coalesce((SELECT max(coalesce(polled_at, 0), "
+        "coalesce(received_at, 0)) FROM queue WHERE account = ?), 0)) AND state = 2 AND attempts > 0 "
+        "AND campaign IN (SELECT id FROM campaign WHERE account = ?) ORDER BY claimed_at LIMIT 1"
+    )
+    row = db.execute(sql, (after, account, account)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def accounts(db: sqlite3.Connection) -> list[int]:
+    """Every account of the ledger."""
+    return [int(row[0]) for row in db.execute("SELECT id FROM account ORDER BY id")]
+
+
 # ── delivery ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -71,32 +71,30 @@ CREATE TABLE suppressed (
 CREATE INDEX message_claimed_at ON message (claimed_at) WHERE claimed_at IS NOT NULL;
 """
 
-_FOR_REPORTS = """
+# `copy` is 2 once a message was posted again on the operator's word, under `wire_ref`; `http` the status of its last
+# answer; `presumed_at` when silence was taken for "never sent" (ms); `resend_after` the ms after which an unknown may be
+# posted again, NULL for never (a message's own wins over its campaign's). The first index finds the few messages that a
+# report may settle by its ref; one that is accepted with its msgKey never enters it. Lines up to `pruned_seq` are not in
+# the ledger any more. The indexes on `campaign` and on `line` grow at their ends; that of numbers is random, and only for
+# messages known by a ref of the list's own: the others a number finds by their identity. All three together cost a sent
+# message 3 µs on a ledger of five million.
+_REPORTS = """
 ALTER TABLE message ADD COLUMN copy INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE message ADD COLUMN wire_ref TEXT;
 ALTER TABLE message ADD COLUMN http INTEGER;
 ALTER TABLE message ADD COLUMN presumed_at INTEGER;
 ALTER TABLE message ADD COLUMN resend_after INTEGER;
 ALTER TABLE campaign ADD COLUMN resend_after INTEGER;
-CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL);
-"""
-# `copy` is 2 once a message was posted again on the operator's word, under `wire_ref`; `http` the status of its last
-# answer; `presumed_at` when silence was taken for "never sent" (ms); `resend_after` the ms after which an unknown may be
-# posted again, NULL for never (a message's own wins over its campaign's). The index finds the few messages that a report
-# may settle by its ref; a message that is accepted with its msgKey never enters it.
-
-_FOR_READING = """
 ALTER TABLE campaign ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX message_open_ref ON message (ref) WHERE state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL);
 CREATE INDEX message_campaign ON message (campaign);
 CREATE INDEX message_number ON message (number) WHERE substr(ref, 1, 3) <> 'ob-';
 CREATE INDEX line_message ON line (message);
 """
-# Lines up to `pruned_seq` are not in the ledger any more. The first and the last index grow at their ends; the second is random, and only for messages that are known by a ref of the list's own: a number finds the others
-# by their identity. All three together cost a sent message 3 µs on a ledger of five million.
 
 # What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
 # one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
-_MIGRATIONS: tuple[str, ...] = (_FOR_REPORTS, _BOUNDS, _FOR_READING)
+_MIGRATIONS: tuple[str, ...] = (_BOUNDS, _REPORTS)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.

@@ -16,7 +16,7 @@ def test_numbers_come_from_stdin_or_a_file_and_hold_for_the_next_run() -> None:
     assert [line.split(",")[0] for line in shown[1:]] == ["+821020000000", "+821020000001"]
     assert shown[1].endswith(",'=stop")
     masked = [json.loads(line) for line in run("suppress", "list", "--json", "--mask", env=env).out.splitlines()]
-    assert [one["number"] for one in masked] == ["+82…00", "+82…01"]
+    assert [one["number"] for one in masked] == ["+82********00", "+82********01"]
     sent = run(write_list(3), "--text", "x", "--from", "0212345678", "--sandbox", "--ledger", "ledger.db", env=env)
     assert sent.code == 0
     assert [line["reason"] for line in results("list.sandbox.jsonl")].count("suppressed") == 2

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_bulk.cells import CELL_MAX, fitting, holds, masked, safe, without
+from omni_bulk.cells import CELL_MAX, fitting, holds, safe, without
+from omni_bulk.masking import masked
 from omni_bulk.phone import Phone, normalise
 
 FORMULA = "=+-@＝＋－＠"
