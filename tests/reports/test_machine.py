@@ -24,12 +24,12 @@ from omni_bulk.ledger.schema import ledger_key, open_ledger
 from omni_bulk.model import State, Status, Way
 from omni_bulk.policy import Admit
 from omni_bulk.reports import _judge_block, _settle
-from tests.ledger.kit import NOW, A, B, C, Desk, make_desk, message
+from tests.ledger.kit import NOW, A, B, Desk, make_desk, message
 from tests.reports.kit import raw_report
 
-REFS = ("r-1", "r-2", "r-3")
-NUMBERS = dict(zip(REFS, (A, B, C), strict=True))
-OUTCOMES = st.sampled_from(["accepted", "lost", "throttled", "refused", "crash"])
+REFS = ("r-1", "r-2")
+NUMBERS = dict(zip(REFS, (A, B), strict=True))
+OUTCOMES = st.sampled_from(["lost", "crash", "lost", "accepted", "throttled", "refused"])
 ALLOWED = {  # from a state, by any event
     State.READY: set(State),
     State.CLAIMED: {State.READY, State.ACCEPTED, State.REJECTED, State.UNKNOWN},
@@ -40,7 +40,7 @@ ALLOWED = {  # from a state, by any event
 
 
 class Life(RuleBasedStateMachine):
-    """One campaign, three recipients, one server."""
+    """One campaign, two recipients, one server."""
 
     @initialize()
     def begin(self) -> None:
@@ -165,5 +165,5 @@ class Life(RuleBasedStateMachine):
         assert seqs == list(range(1, len(seqs) + 1))
 
 
-Life.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+Life.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestLife = Life.TestCase
