@@ -13,11 +13,6 @@ from tests.cli import kit
 from tests.cli.kit import FROM, Ran, Served
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 LOST = {"faults": {"drop_after": 0.05}, "dlr": True, "seed": 5}
 
 

@@ -51,7 +51,7 @@ def test_a_line_says_nothing_of_this_call() -> None:
 
 
 def test_unknown_keys_of_a_later_version_are_passed_over() -> None:
-    line = orjson.dumps({**orjson.loads(to_line(PLAIN)), "wireRef": "r~2", "copy": 2})
+    line = orjson.dumps({**orjson.loads(to_line(PLAIN)), "later": "r~2", "more": 2})
     assert from_line(line) == PLAIN
 
 
@@ -138,3 +138,11 @@ def test_a_time_is_read_back_to_the_millisecond(moment: int) -> None:
 )
 def test_times_of_others(text: str | None, moment: int | None) -> None:
     assert epoch_ms(text) == moment
+
+
+def test_a_second_post_has_its_own_ref_on_the_wire() -> None:
+    resent = replace(PLAIN, copy=2, wire_ref="r~2", http=200)
+    line = orjson.loads(to_line(resent))
+    assert (line["wireRef"], line["copy"]) == ("r~2", 2)
+    assert "http" not in line
+    assert from_line(to_line(resent)) == replace(resent, http=None)
