@@ -21,8 +21,8 @@ CREDENTIALS = ("client_id", "client_password")
 FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "webhook_secret")
 _WITHOUT_FLAG = (*CREDENTIALS, "text_max", "require_plan", "budget", "webhook_secret")
 _SECRETS = ("client_password", "proxy", "webhook_secret")
-_IN_FILES = (*CREDENTIALS, "webhook_secret")
-_SECRET_FILES = tuple(f"{name}_file" for name in _IN_FILES)
+IN_FILES = (*CREDENTIALS, "webhook_secret")
+_SECRET_FILES = tuple(f"{name}_file" for name in IN_FILES)
 _PATHS = ("ledger", "ca_file", "rules", "prices", "suppress", *_SECRET_FILES)
 _MODE_BITS = os.name == "posix"
 _OTHERS = 0o077  # the mode bits of everyone but the owner
@@ -171,7 +171,7 @@ def _variable(name: str) -> str:
 
 def _with_secret_files(layer: dict[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
     """`layer` with each ``…_file`` replaced by what that file holds; `called` names a setting as its layer does."""
-    for name, by_file in zip(_IN_FILES, _SECRET_FILES, strict=True):
+    for name, by_file in zip(IN_FILES, _SECRET_FILES, strict=True):
         path = layer.pop(by_file, None)
         if path is None:
             continue

@@ -10,7 +10,7 @@ import pytest
 
 from omni_bulk import errors, naming, policy, settings, wire
 from omni_bulk.cli import VERBS
-from omni_bulk.layers import CREDENTIALS, FROM_ENVIRONMENT
+from omni_bulk.layers import FROM_ENVIRONMENT, IN_FILES
 from omni_bulk.model import Kind, Result, Status, Verdict
 from omni_bulk.records import ROW_PROBLEMS
 from omni_bulk.results import to_line
@@ -86,13 +86,13 @@ def test_every_setting_is_documented_with_its_default(page: str) -> None:
     rows = table(page, "`OMNI_CLIENT_ID`")
     environment = {name for row in rows for name in codes(row[0])}
     names = {f"OMNI_{name.upper()}" for name in FROM_ENVIRONMENT}
-    assert environment == names | {f"OMNI_{name.upper()}_FILE" for name in CREDENTIALS}
+    assert environment == names | {f"OMNI_{name.upper()}_FILE" for name in IN_FILES}
     sample = (REPOSITORY / "samples" / "omni-bulk.toml").read_text(encoding="utf-8")
     in_sample = set(re.findall(r"^#(\w+) = ", sample, re.MULTILINE))
     keys = {key for row in rows for key in codes(row[2])}
     assert in_sample <= keys
     assert keys == {name.strip("_") for name in settings.Settings.model_fields if name != "config"} | {
-        f"{name}_file" for name in CREDENTIALS
+        f"{name}_file" for name in IN_FILES
     }
     assert {flag for row in rows for flag in codes(row[1])} <= flags_of("send")
     default = {codes(row[2])[0]: row[3] for row in rows}
@@ -177,7 +177,9 @@ def test_the_exit_codes_are_those_of_the_code(page: str) -> None:
 
 
 def test_the_fields_are_those_of_a_line(page: str) -> None:
-    line = to_line(Result(1, "id", "name", Status.ACCEPTED, warnings=("one",), duplicate_of="ref")).decode()
+    line = to_line(
+        Result(1, "id", "name", Status.ACCEPTED, warnings=("one",), duplicate_of="ref", wire_ref="ref~2", copy=2)
+    ).decode()
     stated = [name for row in table(page, "`seq`") for name in codes(row[0])]
     assert stated == sorted(stated, key=stated.index)
     assert set(stated) == set(re.findall(r'"(\w+)":', line))
