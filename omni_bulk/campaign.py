@@ -23,7 +23,7 @@ from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, Se
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitter, Transaction, book, settling
+from omni_bulk.ledger import Admitter, Transaction, book, places, settling
 from omni_bulk.ledger.book import Resends
 from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
@@ -175,6 +175,7 @@ class Campaign:
         ledger = self._account.ledger
         if self._options.fresh:
             self._out.unlink(missing_ok=True)
+        await ledger.write(partial(places.note, kind="results", whose=row.uuid, path=self._out))
 
         def missing(after: int, upto: int | None) -> list[bytes]:
             with ledger.reading() as db:

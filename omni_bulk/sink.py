@@ -218,8 +218,15 @@ def _check_all(path: Path, file: IO[bytes], campaign_id: str, missing: Lines) ->
                 after = max(0, line.seq - 1)
                 known = {own.seq: own for own in map(from_line, missing(after, after + GROUP))}
             own = known.get(line.seq)
-            if own is None or (own.ref, own.msg_key) != (line.ref, line.msg_key):
+            if own is None or not same_line(own, line):
                 raise _unknown_lines(path, line.campaign)
+
+
+def same_line(one: Result, other: Result) -> bool:
+    """Whether two lines with one `seq` tell of the same message. A ref that gave a forgotten number away is gone."""
+    if one.forgotten or other.forgotten:
+        return one.msg_key == other.msg_key
+    return (one.ref, one.msg_key) == (other.ref, other.msg_key)
 
 
 def _unknown_lines(path: Path, campaign: str) -> Refused:

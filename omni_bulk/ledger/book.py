@@ -214,6 +214,10 @@ class Admitter:
 
     def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
+        if bars is not None:
+            entry = bars.erased(
+                tx.db, entry
+            )  # also of who has a message: repeats and resends would write it down again
         if self.resends is not None and not self.dry and (again := self._resend(tx, entry, row, self.resends)):
             return again
         if bars is not None and (row is None or row[1] not in TAKEN):
@@ -234,7 +238,7 @@ class Admitter:
     def _judged(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, bars: Bars) -> Entry:
         """The entry of somebody who gets nothing as one that is skipped; what was sent stays sent. `row` is planned."""
         if row is not None and row[1] in TAKEN:
-            return entry
+            return bars.erased(tx.db, entry)
         return bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[7])
 
     def _resend(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, resends: Resends) -> Admitted | None:
@@ -723,6 +727,8 @@ def restore(
         before = tx.db.execute(_STATE, (campaign.id, values[1])).fetchone()
         message = tx.db.execute(sql, values).fetchone()[0]
         _spend_restored(tx, campaign.id, result, spent_before=before is not None and before[0] in TAKEN)
+        if result.forgotten:
+            tx.db.execute("UPDATE message SET number = NULL, ref = ? WHERE id = ?", (result.ref, message))
         tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign.id, result.seq, message, to_line(result)))
         tx.db.execute("UPDATE campaign SET seq = ? WHERE id = ?", (result.seq, campaign.id))
         if kind == "ref" and identity_of_own_ref(result.ref or "") and State.of(result.status) in TAKEN:
@@ -746,6 +752,8 @@ def _spend_restored(tx: Transaction, campaign: int, result: Result, *, spent_bef
 
 def _identity_of_line(identities: Identities, result: Result) -> bytes:
     """A restored line's identity under the new key. Its own ref under the lost key is kept as the ref on the wire."""
+    if result.forgotten and result.ref is not None and (own := identity_of_own_ref(result.ref)):
+        return own  # under the same key, that of an older copy of the ledger; under another it is nobody's
     if result.ref is None:
         return identities.of_repeat(str(result.duplicate_of).encode(), result.seq)
     if identity_of_own_ref(result.ref) is None:
