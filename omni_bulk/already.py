@@ -68,6 +68,7 @@ def _kind_of_own(ledger: Ledger, campaign: CampaignRow, path: Path) -> str | Non
     kind = "number"
     with ledger.reading() as db, path.open("rb") as file:
         known = map(from_line, book.lines(db, campaign.id, 0))
+        pruned = book.pruned_seq(db, campaign.id)  # those lines the ledger had, and let go
         for raw in file:
             try:
                 line = from_line(raw)
@@ -75,7 +76,7 @@ def _kind_of_own(ledger: Ledger, campaign: CampaignRow, path: Path) -> str | Non
                 continue  # `_own_lines` tells where it matters
             if line.ref is not None and identity_of_own_ref(line.ref) is None:
                 kind = "ref"
-            if line.seq <= campaign.seq:
+            if pruned < line.seq <= campaign.seq:
                 own = next((own for own in known if own.seq >= line.seq), None)
                 if own is None or own.seq != line.seq or not same_line(own, line):
                     return None

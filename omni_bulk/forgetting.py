@@ -5,13 +5,15 @@ of those who get nothing. Then, campaign by campaign and under its lock: the fil
 which is where a second run finds what the first did not get to. In the end the free space of both databases.
 """
 
+import gzip
 import io
 import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from omni_bulk.erasing import Asked, erased_json, erased_line
@@ -22,6 +24,7 @@ from omni_bulk.ledger.report_file import open_reports, reports_path
 from omni_bulk.ledger.schema import ledger_key
 from omni_bulk.lock import CampaignLock, CollectorLock, anybody, is_alive, owner_path
 from omni_bulk.model import CampaignRow
+from omni_bulk.pruning import packing
 from omni_bulk.replacing import replacing
 from omni_bulk.results import from_line
 from omni_bulk.source import read_recipients
@@ -72,7 +75,7 @@ def forget(ledger: Path, asked: Asked, results: Sequence[Path], now: int, *, bes
                 stack.enter_context(closing(work.reports))
             for row in book.campaigns(db, "ORDER BY id"):
                 own = [path for path, uuid in extra.items() if uuid == row.uuid]
-                if row.id in hits or own:
+                if row.id in hits or own or book.pruned_seq(db, row.id):  # whose numbers are in its files only
                     work.campaign(row, own, found=row.id in hits)
             for path, uuid in extra.items():  # of a ledger that is lost
                 if book.campaigns(db, "WHERE uuid = ?", (uuid,)) == []:
@@ -121,6 +124,8 @@ class _Erasing:
                     self.results(path, row.uuid)
                 for path in self._rejects_files(row):
                     self._rewritten(path, self._kept_rows)
+                for path in self._archives(row):
+                    self._rewritten(path, partial(self._kept_packed, Identities(self._key, row.uuid)), packed=True)
                 self._rows(row)
         except OmniBulkError as error:
             self._done.held.append(str(error))
@@ -173,6 +178,20 @@ class _Erasing:
             path for path in dict.fromkeys((*places.noted(self._db, "rejects", row.uuid), *beside)) if path.exists()
         ]
 
+    def _archives(self, row: CampaignRow) -> list[Path]:
+        known = places.noted(self._db, "archive", row.uuid)
+        self._done.missing += [path for path in known if not path.exists()]
+        return [path for path in known if path.exists()]
+
+    def _kept_packed(self, identities: Identities, path: Path) -> Iterator[tuple[bytes, bytes]]:
+        """The lines of an archive: results or reports."""
+        with gzip.open(path) as file:
+            for line in file:
+                if path.name.endswith(".reports.jsonl.gz"):
+                    yield line, erased_json(line, self._asked)
+                else:
+                    yield line, erased_line(line, self._asked, identities)
+
     def results(self, path: Path, uuid: str) -> None:
         """A results file. The campaign's lock is held, or nobody has it."""
         identities = Identities(self._key, uuid)
@@ -219,7 +238,7 @@ class _Erasing:
         ]
         yield content, "".join(kept).encode(encoding) if len(kept) < len(rows) else content
 
-    def _rewritten(self, path: Path, kept: "Kept") -> None:
+    def _rewritten(self, path: Path, kept: "Kept", *, packed: bool = False) -> None:
         """Writes a file of ours anew, if that changes it; also removes what a killed run left half written beside it."""
         for draft in (*path.parent.glob(f".{path.name}.*.draft"), path.with_name(f".{path.name}.rebuild")):
             with suppress(FileNotFoundError):
@@ -228,7 +247,8 @@ class _Erasing:
             return
         mode = stat.S_IMODE(path.stat().st_mode)
         with replacing(path, "the file", "--results") as file:
-            file.writelines(after for _, after in kept(path))
+            with packing(file) if packed else nullcontext(file) as lines:
+                lines.writelines(after for _, after in kept(path))
             if hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), mode)
         self._done.files.append(path)

@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-VERBS = ("send", "check", "status", "export", "reports", "resolve", "suppress", "forget", "sandbox")
+VERBS = ("send", "check", "status", "export", "reports", "resolve", "suppress", "forget", "ledger", "sandbox")
 _GLOBAL = ("-h", "--help", "--version")
 
 
@@ -47,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         check,
         export,
         forget,
+        ledger,
         reports,
         resolve,
         sandbox,

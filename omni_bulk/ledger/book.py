@@ -247,6 +247,9 @@ class Admitter:
         if row is not None and same:
             attempts = post_again(tx, row[0], now=self.now(), before=resends.before)
             if attempts is not None:
+                # A pruned message has none any more, and without one nobody could be barred at the claim.
+                sql = "UPDATE message SET number = ? WHERE id = ? AND number IS NULL"
+                tx.db.execute(sql, (entry.item.to, row[0]))
                 self._mark_seen(tx, row[0])
                 return Admitted(entry, Admit.SEND, row[0], copy=2, attempts=attempts)
         return Admitted(entry, Admit.REPLAY) if resends.only else None
@@ -687,7 +690,31 @@ def latest(db: sqlite3.Connection, message: int) -> Result | None:
     """The last line about a message."""
     sql = "SELECT line.json FROM message JOIN line USING (campaign, seq) WHERE message.id = ?"
     row = db.execute(sql, (message,)).fetchone()
-    return None if row is None else replace(from_line(row[0]), replayed=True)
+    found = _of_pruned(db, message) if row is None else from_line(row[0])
+    return None if found is None else replace(found, replayed=True)
+
+
+def _of_pruned(db: sqlite3.Connection, message: int) -> Result | None:
+    """The result of a message whose line was pruned: what its row kept."""
+    sql = (
+        "SELECT message.seq, uuid, name, state, ref, msg_key, code, reason, country, segments, row, attempts, claimed_at, "
+        "duplicate_of, copy, wire_ref FROM message JOIN campaign ON campaign.id = message.campaign "
+        "WHERE message.id = ? AND message.seq <= pruned_seq"
+    )
+    row = db.execute(sql, (message,)).fetchone()
+    if row is None or row[3] in {State.READY, State.CLAIMED}:
+        return None
+    seq, uuid, name, state, ref, msg_key, code, reason, country, segments, line, attempts, claimed_at, *rest = row
+    return Result(
+        seq=seq, campaign_id=uuid, campaign=name, status=State(state).status, ref=None if rest[0] else ref,
+        msg_key=msg_key, code=code, reason=reason, country=country, segments=segments, row=line, attempts=attempts,
+        sent_at=iso(claimed_at), duplicate_of=rest[0], copy=rest[1], wire_ref=rest[2],
+    )  # fmt: skip
+
+
+def pruned_seq(db: sqlite3.Connection, campaign: int) -> int:
+    """Up to which line a campaign was pruned; 0 for one that is whole."""
+    return int(db.execute("SELECT pruned_seq FROM campaign WHERE id = ?", (campaign,)).fetchone()[0])
 
 
 def lines(db: sqlite3.Connection, campaign: int, after: int, upto: int | None = None) -> Iterator[bytes]:
