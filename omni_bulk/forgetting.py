@@ -34,8 +34,9 @@ BIG = 512 * 1024**2  # bytes; a file up to that size is built anew within the 30
 
 @dataclass(slots=True)
 class Forgotten:
-    """What was done. `files` were written anew; `missing` were written once and are not where they were; `unknown` are
-    campaigns of whose results file nobody knows where it is; `held` are sentences about what could not be done yet.
+    """What was done. `files` were written anew; `missing` were written once and are not where they were; `exports` of
+    these campaigns were left as they are; `unknown` are campaigns of whose results file nobody knows where it is;
+    `held` are sentences about what could not be done yet.
     """
 
     numbers: int = 0
@@ -45,6 +46,7 @@ class Forgotten:
     reports: int = 0
     files: list[Path] = field(default_factory=list)
     missing: list[Path] = field(default_factory=list)
+    exports: list[Path] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
 
@@ -75,7 +77,7 @@ def forget(ledger: Path, asked: Asked, results: Sequence[Path], now: int, *, bes
                 stack.enter_context(closing(work.reports))
             for row in book.campaigns(db, "ORDER BY id"):
                 own = [path for path, uuid in extra.items() if uuid == row.uuid]
-                if row.id in hits or own or book.pruned_seq(db, row.id):  # whose numbers are in its files only
+                if row.id in hits or own or work.is_in_files_only(row):
                     work.campaign(row, own, found=row.id in hits)
             for path, uuid in extra.items():  # of a ledger that is lost
                 if book.campaigns(db, "WHERE uuid = ?", (uuid,)) == []:
@@ -130,6 +132,14 @@ class _Erasing:
         except OmniBulkError as error:
             self._done.held.append(str(error))
 
+    def is_in_files_only(self, row: CampaignRow) -> bool:
+        """Whether files may hold what the ledger does not: numbers of a pruned campaign, cells that are no number."""
+        if book.pruned_seq(self._db, row.id):
+            return True
+        with suppress(OmniBulkError):
+            return any(_differs(path, self._kept_rows) for path in self._rejects_files(row))
+        return True  # it cannot be read, which is told with the campaign's lock held
+
     def _end_claims(self, row: CampaignRow) -> None:
         """What a dead process left claimed is `unknown`; a live one of single sends must end first."""
         for owner in erasure.owners_at_work(self._db, row.id):
@@ -163,20 +173,32 @@ class _Erasing:
         guess = self._beside / f"{row.name}.results.jsonl"
         if guess not in there and guess.is_file() and _campaign_of(guess, strict=False) == row.uuid:
             there.append(guess)
+        trial = self._beside / f"{row.name}.sandbox.jsonl"
+        if trial.is_file() and _campaign_of(trial, strict=False):
+            there.append(trial)
         if told:
             self._done.missing += [path for path in known if not path.exists()]
+            self._done.exports += self._exports(row)
             if not there and not known and row.name and row.seq:
                 self._done.unknown.append(row.name)
         return there
 
     def _rejects_files(self, row: CampaignRow) -> list[Path]:
         """Where a run wrote them, and where `check`, which writes nothing into the ledger, puts them."""
-        folders = {self._beside, *(path.parent for path in places.noted(self._db, "results", row.uuid))}
-        names = (f"{row.name}.rejects.csv", f"{row.name}.rejects.again.csv")
-        beside = [folder / name for folder in folders for name in names]
-        return [
-            path for path in dict.fromkeys((*places.noted(self._db, "rejects", row.uuid), *beside)) if path.exists()
-        ]
+        stems = (row.name, f"{row.name}.sandbox")
+        names = [f"{stem}.rejects{again}.csv" for stem in stems for again in ("", ".again")]
+        beside = [folder / name for folder in self._folders(row) for name in names]
+        known = places.noted(self._db, "rejects", row.uuid)
+        return [path for path in dict.fromkeys((*known, *beside)) if path.exists()]
+
+    def _exports(self, row: CampaignRow) -> list[Path]:
+        """Exports that were written under their own names. They are people's, who may have worked in them since."""
+        names = [f"{row.name}.export.{form}" for form in ("csv", "jsonl", "xlsx")]
+        return [path for folder in self._folders(row) for name in names if (path := folder / name).exists()]
+
+    def _folders(self, row: CampaignRow) -> list[Path]:
+        known = places.noted(self._db, "results", row.uuid)
+        return list(dict.fromkeys((self._beside, *(path.parent for path in known))))
 
     def _archives(self, row: CampaignRow) -> list[Path]:
         known = places.noted(self._db, "archive", row.uuid)
@@ -208,7 +230,10 @@ class _Erasing:
 
     def collected(self, account: int) -> None:
         """The files of reports of one account. A collector appends to them, so none may be at work."""
-        files = [path for path in places.noted(self._db, "reports", str(account)) if path.exists()]
+        known = places.noted(self._db, "reports", str(account))
+        files = [path for path in known if path.exists()]
+        if self._done.reports:
+            self._done.missing += [path for path in known if not path.exists()]
 
         def kept(path: Path) -> Iterator[tuple[bytes, bytes]]:
             with path.open("rb") as file:

@@ -66,7 +66,7 @@ def forget(
     _tell(done)
     if json:
         put(orjson.dumps(_fields(done)).decode())
-    return 4 if done.held else 1 if done.missing or done.unknown else 0
+    return 4 if done.held else 1 if done.missing or done.unknown or done.exports else 0
 
 
 def _agreed(numbers: int, messages: int, campaigns: int) -> bool:
@@ -102,6 +102,7 @@ def _tell(done: "Forgotten") -> None:
             f"campaign {name}: nobody knows where its results file is. If there is one: --results FILE"
             for name in done.unknown
         ),
+        *(f"left as it is: {path}. An export holds the numbers of its time: remove it" for path in done.exports),
         *(f"not finished: {sentence}" for sentence in done.held),
     ]
     for sentence in sentences:
@@ -112,5 +113,5 @@ def _fields(done: "Forgotten") -> dict[str, Any]:
     return {
         "numbers": done.numbers, "messages": done.messages, "campaigns": done.campaigns, "lines": done.lines,
         "reports": done.reports, "files": [str(path) for path in done.files],
-        "missing": [str(path) for path in done.missing], "unknown": done.unknown, "held": done.held,
+        "missing": [str(path) for path in done.missing], "exports": [str(path) for path in done.exports], "unknown": done.unknown, "held": done.held,
     }  # fmt: skip

@@ -153,6 +153,21 @@ def test_repeated_rows_and_rejects_are_erased(send: Send, forget: Send) -> None:
     assert traces() == []
 
 
+def test_a_cell_that_is_no_number_is_erased_from_the_rejects_and_an_export_is_named(
+    send: Send, forget: Send, call: Call
+) -> None:
+    kit.write_list(2, extra=[["010-2000-0003", "name 3"], ["+821020000004", ""]])
+    assert send("--text", "hi {name}").code == 1
+    assert traces() == ["list.rejects.csv"]
+    assert forget().code == 0
+    assert traces() == []
+    kit.write_list(2)
+    assert call("export", "list").code == 0
+    ran = forget(numbers="+821020000001")
+    assert (ran.code, "list.export.csv. An export" in ran.err) == (1, True)
+    assert forget(numbers="+821020000001").code == 0  # it is told once
+
+
 def test_a_run_that_holds_the_campaign_is_named_and_the_number_barred_at_once(
     forget: Send, send: Send, api: Sandbox
 ) -> None:

@@ -4,6 +4,8 @@ import gzip
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -141,6 +143,56 @@ def test_unknown_messages_of_a_pruned_campaign_can_still_be_settled(send: Send, 
     last = kit.results()[-1]
     assert (last["seq"], last["ref"], last["msgKey"], last["status"]) == (6, ref, "k-1", "accepted")
     assert len(api.messages) == 5
+
+
+DIE = """
+import os, sys
+from omni_bulk import cli, pruning as at_work
+from omni_bulk.ledger import pruning
+at, name, number = {"archived": (pruning, "strip_reports", 1), "stripped": (pruning, "delete_lines", 1),
+                    "deleting": (pruning, "_writing", 3)}[sys.argv[1]]
+real = getattr(at, name)
+def die(*given, **named):
+    global number
+    number -= 1
+    if number == 0:
+        os._exit(9)
+    return real(*given, **named)
+if sys.argv[1] == "deleting":  # within its second block
+    lines = pruning.delete_lines
+    def delete(*given):
+        pruning._writing = die
+        lines(*given)
+    pruning.delete_lines = delete
+else:
+    setattr(at, name, die)
+cli.run(["ledger", "prune", "--older-than", "90d", "--archive", "archive", "--yes"])
+"""
+
+
+def test_killed_at_any_moment_it_is_run_again_and_the_archive_is_whole(send: Send, call: Call, api: Sandbox) -> None:
+    kit.write_list(500)
+    assert send().code == 0
+    assert call("reports", "--poll").code == 0
+    age(100)
+    Path("archive").mkdir()
+    for moment in ("archived", "stripped", "deleting"):
+        command = [sys.executable, "-c", DIE, moment]
+        ran = subprocess.run(command, check=False, capture_output=True, timeout=60)
+        assert ran.returncode == 9, ran.stderr
+    assert count("SELECT count(*) FROM line") == 100
+    status = call("status", "list", "--json").json
+    assert (status["states"]["accepted"], status["delivery"]["none"]) == (500, 0)
+    assert call("ledger", "prune", "--older-than", "90d", "--archive", "archive", "--yes").code == 0
+    assert count("SELECT count(*) FROM line") == 0
+    packed = {path: gzip.decompress(path.read_bytes()) for path in Path("archive").iterdir()}
+    archived = {line for path, content in packed.items() if "results" in path.name for line in content.splitlines()}
+    assert archived == set(Path("list.results.jsonl").read_bytes().splitlines())
+    assert sum(content.count(b"\n") for path, content in packed.items() if "reports" in path.name) == 500
+    kit.write_list(501)
+    assert send("--extend").code == 0
+    assert len(api.messages) == 501
+    assert [line["seq"] for line in kit.results()] == list(range(1, 502))
 
 
 def test_a_campaign_that_somebody_holds_is_left(send: Send, call: Call) -> None:
