@@ -15,6 +15,7 @@ from omni_bulk.phone import Phone, Trouble, normalise
 from omni_bulk.records import ROW_PROBLEMS
 from omni_bulk.results import from_line
 from omni_bulk.rules import Composition
+from omni_bulk.sink import same_line
 from omni_bulk.source import read_recipients
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ def _kind_of_own(ledger: Ledger, campaign: CampaignRow, path: Path) -> str | Non
     kind = "number"
     with ledger.reading() as db, path.open("rb") as file:
         known = map(from_line, book.lines(db, campaign.id, 0))
+        pruned = book.pruned_seq(db, campaign.id)  # those lines the ledger had, and let go
         for raw in file:
             try:
                 line = from_line(raw)
@@ -74,9 +76,9 @@ def _kind_of_own(ledger: Ledger, campaign: CampaignRow, path: Path) -> str | Non
                 continue  # `_own_lines` tells where it matters
             if line.ref is not None and identity_of_own_ref(line.ref) is None:
                 kind = "ref"
-            if line.seq <= campaign.seq:
+            if pruned < line.seq <= campaign.seq:
                 own = next((own for own in known if own.seq >= line.seq), None)
-                if own is None or (own.seq, own.ref, own.msg_key) != (line.seq, line.ref, line.msg_key):
+                if own is None or own.seq != line.seq or not same_line(own, line):
                     return None
     return kind
 
@@ -117,6 +119,8 @@ def _sent_lines(path: Path, identities: Identities) -> Iterator[Sent]:
                 raise _damaged(path, number) from None
             if result.status in _SENT and result.ref is not None:
                 numbers = [] if result.to is None else [identities.of_number(result.to)]
+                if result.forgotten and (own := identity_of_own_ref(result.ref)):
+                    numbers.append(own)
                 yield [identities.of_ref(result.ref), *numbers], result.msg_key
 
 

@@ -23,7 +23,7 @@ from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, Se
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitter, Transaction, book, settling
+from omni_bulk.ledger import Admitter, Transaction, book, places, settling
 from omni_bulk.ledger.book import Resends
 from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
@@ -108,6 +108,7 @@ class Campaign:
                 "they are not posted again"
             )
         self._row = reread(self._account, opened.row)
+        self._note_pruned(self._row)
         known = barring(
             self._account.ledger.bars, self._row, self._account.ledger, self._options, self._composition,
             self._account.world,
@@ -121,6 +122,15 @@ class Campaign:
         working = asyncio.ensure_future(asyncio.to_thread(work))
         await waited([working])
         then(working.result())
+
+    def _note_pruned(self, row: CampaignRow) -> None:
+        with self._account.ledger.reading() as db:
+            pruned = book.pruned_seq(db, row.id)
+        if pruned:
+            self.notes.append(
+                f"the details of this campaign's first {pruned:,} lines were pruned; who has a message is still known, "
+                "and nobody gets a second one"
+            )
 
     def _note_resends(self, row: CampaignRow) -> None:
         """An operator should read how many get a second post, before it is made."""
@@ -175,6 +185,10 @@ class Campaign:
         ledger = self._account.ledger
         if self._options.fresh:
             self._out.unlink(missing_ok=True)
+        await ledger.write(partial(places.note, kind="results", whose=row.uuid, path=self._out))
+
+        with ledger.reading() as db:
+            pruned = book.pruned_seq(db, row.id)
 
         def missing(after: int, upto: int | None) -> list[bytes]:
             with ledger.reading() as db:
@@ -183,7 +197,7 @@ class Campaign:
         opening = asyncio.ensure_future(
             asyncio.to_thread(
                 open_results, self._out, campaign_id=row.uuid, campaign=row.name, last_seq=row.seq, missing=missing,
-                mode=self._options.file_mode,
+                mode=self._options.file_mode, pruned=pruned,
             )
         )  # fmt: skip
         try:

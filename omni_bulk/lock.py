@@ -227,6 +227,16 @@ def is_alive(path: Path) -> bool:
     return False
 
 
+def anybody(ledger: Path) -> bool:
+    """Whether any run, collector or process of single sends is at work on the ledger. Never waits."""
+    for path in sorted(lock_directory(ledger).glob("*.lock")):
+        lock = _try_lock(path)
+        if lock is None:
+            return True
+        lock.release()
+    return False
+
+
 def make_lock_directory(directory: Path) -> None:
     """Make `directory`, for its owner alone. Raises `SettingsError` when that fails or when a link stands there."""
     try:

@@ -91,7 +91,7 @@ class Result:
     repeats another (`duplicate_of` then names that ref). `copy` is 2 for a message that the operator had posted again,
     under `wire_ref`. `http` is the status of the last answer, and in the ledger only. `sent_at` is ISO 8601 with offset, `latency_ms` the duration
     of the last POST in milliseconds, `attempts` the POSTs whose bytes may have left. `replayed` marks a result that was
-    recorded before this call.
+    recorded before this call, `forgotten` one whose number was erased.
     """
 
     seq: int
@@ -118,6 +118,7 @@ class Result:
     copy: int = 1
     wire_ref: str | None = None
     http: int | None = None
+    forgotten: bool = False
 
 
 class Kind(Enum):

@@ -25,7 +25,7 @@ from omni_bulk.asking import Questions
 from omni_bulk.errors import LedgerError, Refused, Stopped
 from omni_bulk.joining import INQUIRY_AFTER, Batch, Judgement, judge, read_report, usable_report_id
 from omni_bulk.journal import Journal, report_line
-from omni_bulk.ledger import Transaction, reports, settling
+from omni_bulk.ledger import Transaction, places, reports, settling
 from omni_bulk.ledger.report_file import open_reports
 from omni_bulk.ledger.reports import BLOCK, Searcher, Stored
 from omni_bulk.ledger.writer import Writer
@@ -103,6 +103,9 @@ class Collector:
         reports.add_functions(db)
         self._writer = Writer(db, asyncio.get_running_loop(), checkpoint_every=CHECKPOINT_EVERY)
         await self._write(reports.forget_if_restored)
+        for path in filter(None, (self._out_path, self._foreign_path)):
+            whose = str(self._account.id)
+            await self._account.ledger.write(partial(places.note, kind="reports", whose=whose, path=path))
         if self._out_path is not None:
             self._out = Journal(self._out_path)
             queue = await self._write(lambda tx: reports.queue_of(tx.db, self._account.id))

@@ -32,7 +32,7 @@ def epoch_ms(text: str | None) -> int | None:
 
 
 def to_line(result: Result) -> bytes:
-    """One JSON object and a newline, UTF-8. `warnings`, `duplicateOf` and the two of a resend only when there are any."""
+    """One JSON object and a newline, UTF-8. `warnings`, `duplicateOf`, a resend's two and `forgotten` only when there are any."""
     line: dict[str, object] = {
         "seq": result.seq,
         "campaignId": result.campaign_id,
@@ -59,6 +59,8 @@ def to_line(result: Result) -> bytes:
         line["duplicateOf"] = result.duplicate_of
     if result.copy > 1:
         line["wireRef"], line["copy"] = result.wire_ref, result.copy
+    if result.forgotten:
+        line["forgotten"] = True
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -110,4 +112,5 @@ def from_line(line: bytes) -> Result:
         duplicate_of=read.get("duplicateOf"),
         copy=read.get("copy") or 1,
         wire_ref=read.get("wireRef"),
+        forgotten=read.get("forgotten") is True,
     )

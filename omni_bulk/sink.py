@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from omni_bulk.errors import OutputError, Refused
 from omni_bulk.files import refuse_open_directory
@@ -136,9 +136,11 @@ def _grouped(lines: Lines, after: int, upto: int | None = None) -> Iterator[list
 
 
 def open_results(
-    path: Path, *, campaign_id: str, campaign: str, last_seq: int, missing: Lines, mode: int = 0o600
+    path: Path, *, campaign_id: str, campaign: str, last_seq: int, missing: Lines, mode: int = 0o600, pruned: int = 0
 ) -> ResultsFile:
     """Opens and repairs the results file of a campaign whose ledger is at `last_seq`.
+
+    Lines up to `pruned` the ledger does not have any more: what the file holds of them stays as it is.
 
     Raises OutputError for a file that cannot be written or is not this campaign's, Refused when it holds accepted lines
     that this ledger knows nothing of.
@@ -150,14 +152,14 @@ def open_results(
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 found = inspect(file)
                 _check(path, file, found, campaign_id=campaign_id, campaign=campaign, last_seq=last_seq)
-                whole = _is_projection(file, found, missing)
+                head = _head(file, pruned)
+                whole = _is_projection(file, found, missing, head, pruned)
                 if not whole:
-                    _check_all(path, file, campaign_id, missing)
-            if not whole:
-                return _rebuild(path, missing, mode)  # which closes what is open now, the old file
+                    _check_all(path, file, campaign_id, missing, pruned)
+                    return _rebuild(path, missing, mode, head, pruned)  # which closes what is open now, the old file
             if found.whole < found.size:
                 os.ftruncate(descriptor, found.whole)
-            results = ResultsFile(path, descriptor, found.lines, missing)
+            results = ResultsFile(path, descriptor, pruned + found.lines - head.lines, missing)
             results.catch_up()
         except OSError as error:
             raise OutputError(
@@ -180,10 +182,31 @@ def check_results(path: Path, *, campaign_id: str, campaign: str, last_seq: int)
         ) from None
 
 
-def _is_projection(file: IO[bytes], found: Found, missing: Lines) -> bool:
-    """Whether the complete lines are the ledger's first ones, byte for byte."""
+class _Head(NamedTuple):
+    """The beginning of a file that the ledger pruned: so many lines, so many bytes."""
+
+    lines: int = 0
+    size: int = 0
+
+
+def _head(file: IO[bytes], pruned: int) -> _Head:
+    """What a file holds of the lines up to `pruned`; a damaged one between them stays with them."""
+    head, lines = _Head(), 0
     file.seek(0)
-    for group in _grouped(missing, 0, found.lines):
+    while pruned and (raw := file.readline()).endswith(b"\n"):
+        lines += 1
+        line = _read(raw)
+        if line is not None and line.seq > pruned:
+            break
+        if line is not None:
+            head = _Head(lines, file.tell())
+    return head
+
+
+def _is_projection(file: IO[bytes], found: Found, missing: Lines, head: _Head, pruned: int) -> bool:
+    """Whether the complete lines are the ledger's first ones, byte for byte; after the `head`, which it pruned."""
+    file.seek(head.size)
+    for group in _grouped(missing, pruned, pruned + found.lines - head.lines):
         known = b"".join(group)
         if file.read(len(known)) != known:
             return False
@@ -198,12 +221,12 @@ def _check(path: Path, file: IO[bytes], found: Found, *, campaign_id: str, campa
             continue
         same = line.campaign_id == campaign_id or (line.campaign == campaign and last_seq == 0)
         if same and holds_sent(file):
-            raise _unknown_lines(path, campaign)
+            raise _ahead(path, line, last_seq) if line.campaign_id == campaign_id else _unknown_lines(path, campaign)
         if line.campaign_id != campaign_id:
             raise _not_ours(path, line)
 
 
-def _check_all(path: Path, file: IO[bytes], campaign_id: str, missing: Lines) -> None:
+def _check_all(path: Path, file: IO[bytes], campaign_id: str, missing: Lines, pruned: int) -> None:
     """Before a file is written anew: nothing in it may be another campaign's, or sent and unknown to the ledger."""
     known: dict[int, Result] = {}
     file.seek(0)
@@ -213,19 +236,34 @@ def _check_all(path: Path, file: IO[bytes], campaign_id: str, missing: Lines) ->
             continue  # damage: there is nothing to keep
         if line.campaign_id != campaign_id:
             raise _not_ours(path, line)
-        if line.status in _SENT:
+        if line.status in _SENT and line.seq > pruned:
             if line.seq not in known:
                 after = max(0, line.seq - 1)
                 known = {own.seq: own for own in map(from_line, missing(after, after + GROUP))}
             own = known.get(line.seq)
-            if own is None or (own.ref, own.msg_key) != (line.ref, line.msg_key):
+            if own is None or not same_line(own, line):
                 raise _unknown_lines(path, line.campaign)
+
+
+def same_line(one: Result, other: Result) -> bool:
+    """Whether two lines with one `seq` tell of the same message. A ref that gave a forgotten number away is gone."""
+    if one.forgotten or other.forgotten:
+        return one.msg_key == other.msg_key
+    return (one.ref, one.msg_key) == (other.ref, other.msg_key)
 
 
 def _unknown_lines(path: Path, campaign: str) -> Refused:
     return Refused(
         f"{path} holds results of the campaign {campaign!r} that this ledger does not know, so people could get a "
         f"second message. Use the ledger it was written with (--ledger), or adopt them: --already {path}"
+    )
+
+
+def _ahead(path: Path, line: Result, last_seq: int) -> Refused:
+    return Refused(
+        f"{path} is ahead of this ledger: the file ends with line {line.seq:,} of the campaign {line.campaign!r}, the "
+        f"ledger with {last_seq:,}. An older copy of the ledger was put back, so people could get a second message. "
+        f"Take back what it lacks: --already {path}, or use the ledger that the file was written with (--ledger)"
     )
 
 
@@ -255,19 +293,28 @@ def open_appending(path: Path, mode: int) -> int:
     return descriptor
 
 
-def _rebuild(path: Path, missing: Lines, mode: int) -> ResultsFile:
-    """Writes the whole file anew beside the old one, then takes its place."""
+def _rebuild(path: Path, missing: Lines, mode: int, head: _Head, pruned: int) -> ResultsFile:
+    """Writes the whole file anew beside the old one, its `head` as it is, then takes its place."""
     fresh = path.with_name(f".{path.name}.rebuild")
     fresh.unlink(missing_ok=True)
     with ExitStack() as undo:
         undo.callback(fresh.unlink, missing_ok=True)
         descriptor = open_appending(fresh, mode)
         undo.callback(os.close, descriptor)
-        results = ResultsFile(path, descriptor, 0, missing)
+        if head.size:
+            with path.open("rb") as old:
+                _copy(old, descriptor, head.size)
+        results = ResultsFile(path, descriptor, pruned, missing)
         results.catch_up()
         fresh.replace(path)
         undo.pop_all()
     return results
+
+
+def _copy(old: IO[bytes], descriptor: int, size: int) -> None:
+    while size and (chunk := old.read(min(CHUNK, size))):
+        write_all(descriptor, chunk)
+        size -= len(chunk)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

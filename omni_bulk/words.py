@@ -45,6 +45,7 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     # rules
     "country_rule": ("a rule of its country or of this campaign forbids it", "그 나라의 규칙이나 이 캠페인의 설정에 따라 보내지 않습니다"),
     "suppressed": ("the number is on the list of those who get nothing", "수신 거부 목록에 있는 번호입니다"),
+    "forgotten": ("the number was erased, and gets nothing any more", "삭제를 요청한 번호라서 더는 보내지 않습니다"),
     "once_per": ("the number got a message a short while ago", "얼마 전에 다른 문자를 받은 번호입니다"),
     "no_window": (
         "the window is never open in all time zones that it may be in",

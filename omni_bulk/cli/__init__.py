@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-VERBS = ("send", "check", "status", "export", "reports", "resolve", "suppress", "sandbox")
+VERBS = ("send", "check", "status", "export", "reports", "resolve", "suppress", "forget", "ledger", "sandbox")
 _GLOBAL = ("-h", "--help", "--version")
 
 
@@ -46,6 +46,8 @@ def run(arguments: Sequence[str]) -> int:
     from omni_bulk.cli import (  # noqa: F401, PLC0415  they add their verbs, in this order
         check,
         export,
+        forget,
+        ledger,
         reports,
         resolve,
         sandbox,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from omni_bulk.cli.trial import Trial
 from omni_bulk.cost import cost_stop
 from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
 from omni_bulk.guards import row_stop
+from omni_bulk.ledger import places
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import Result
 from omni_bulk.omni import Omni
@@ -101,6 +103,9 @@ class Sending:
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
         rejects = await asyncio.to_thread(rejects_of, order, campaign.name)  # it reads the list, for its digest
+        if rejects is not None:
+            noting = partial(places.note, kind="rejects", whose=campaign.id, path=rejects.path)
+            await omni.account.ledger.write(noting)
         whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)

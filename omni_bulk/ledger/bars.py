@@ -9,7 +9,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from omni_bulk.identity import Numbers
+from omni_bulk.cells import holds
+from omni_bulk.identity import Numbers, identity_of_own_ref, own_ref
 from omni_bulk.model import Entry, Message, Problem, State, Status
 from omni_bulk.windows import Hours
 
@@ -19,6 +20,7 @@ NO_WINDOW: Final = "no_window"
 FORGOTTEN: Final = "forgotten"  # the kind of what `forget` leaves behind: a digest alone, for good
 _DETAILS: Final = {
     SUPPRESSED: "the number is on a suppression list",
+    FORGOTTEN: "the number was erased, and stays unsent",
     ONCE_PER: "the number was sent something within --once-per",
     NO_WINDOW: "in the time zones that come into question for it the window is never open at once; "
     "--window-tz ZONE decides by one clock",
@@ -52,6 +54,21 @@ def suppressed(db: sqlite3.Connection) -> Iterator[tuple[str, int, str | None]]:
 
 def count_forgotten(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM suppressed WHERE kind = ?", (FORGOTTEN,)).fetchone()[0])
+
+
+def forget(db: sqlite3.Connection, numbers: Numbers, those: Iterable[str], now: int) -> int:
+    """Lets E.164 numbers get nothing any more, of which only a digest stays. Gives how many are new to that."""
+    sql = (
+        "INSERT INTO suppressed VALUES (?, ?, NULL, ?, NULL) ON CONFLICT (digest) DO UPDATE SET kind = excluded.kind, "
+        "number = NULL, note = NULL, added_at = excluded.added_at WHERE kind <> excluded.kind"
+    )
+    return sum(db.execute(sql, (numbers.of(one), FORGOTTEN, now)).rowcount for one in those)
+
+
+def _listed(db: sqlite3.Connection, digest: bytes) -> str | None:
+    """How the ledger's own list knows a number: ``suppressed`` or ``forgotten``; None if it does not."""
+    row = db.execute("SELECT kind FROM suppressed WHERE digest = ?", (digest,)).fetchone()
+    return None if row is None else FORGOTTEN if row[0] == FORGOTTEN else SUPPRESSED
 
 
 def _any_suppressed(db: sqlite3.Connection) -> bool:
@@ -165,11 +182,13 @@ class Bars:
         return own is not None or _any_suppressed(db)
 
     def reason(self, db: sqlite3.Connection, campaign: int, number: str, message: int = 0) -> str | None:
-        """Why this number gets nothing: ``suppressed``, ``once_per``; None if nothing speaks against it."""
+        """Why this number gets nothing: ``suppressed``, ``forgotten``, ``once_per``; None if nothing speaks against it."""
         own = self._runs.get(campaign) or _NONE
         digest = self.numbers.of(number)
-        on_list = db.execute("SELECT 1 FROM suppressed WHERE digest = ?", (digest,)).fetchone() is not None
-        if on_list or (own.listed is not None and number in own.listed):
+        listed = _listed(db, digest)
+        if listed is not None:
+            return listed
+        if own.listed is not None and number in own.listed:
             return SUPPRESSED
         if own.reached is not None and own.reached.holds(digest, message):
             return ONCE_PER
@@ -185,6 +204,7 @@ class Bars:
 
     def judged(self, db: sqlite3.Connection, campaign: int, entry: Entry, message: int = 0) -> Entry:
         """The entry as it is, or as one that is skipped, and why."""
+        entry = self.erased(db, entry)
         made = entry.item
         if not isinstance(made, Message) or (reason := self.reason(db, campaign, made.to, message)) is None:
             return entry
@@ -192,6 +212,19 @@ class Bars:
             Status.SKIPPED, reason, _DETAILS[reason], made.row, made.ref, made.to, made.from_, made.country
         )
         return Entry(entry.identity, entry.ref, problem)
+
+    def erased(self, db: sqlite3.Connection, entry: Entry) -> Entry:
+        """The entry without its number, and so not sent, if that was forgotten: it is not written down again."""
+        made = entry.item
+        if made.to is None or _listed(db, self.numbers.of(made.to)) != FORGOTTEN:
+            return entry
+        ref = entry.ref
+        if identity_of_own_ref(ref) is None and holds(ref, made.to):
+            ref = own_ref(entry.identity)
+        problem = Problem(
+            Status.SKIPPED, FORGOTTEN, _DETAILS[FORGOTTEN], made.row, None, None, made.from_, made.country
+        )
+        return Entry(entry.identity, ref, problem)
 
 
 _NONE: Final = RunBars()

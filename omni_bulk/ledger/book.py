@@ -214,6 +214,10 @@ class Admitter:
 
     def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
+        if bars is not None:
+            entry = bars.erased(
+                tx.db, entry
+            )  # also of who has a message: repeats and resends would write it down again
         if self.resends is not None and not self.dry and (again := self._resend(tx, entry, row, self.resends)):
             return again
         if bars is not None and (row is None or row[1] not in TAKEN):
@@ -234,7 +238,7 @@ class Admitter:
     def _judged(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, bars: Bars) -> Entry:
         """The entry of somebody who gets nothing as one that is skipped; what was sent stays sent. `row` is planned."""
         if row is not None and row[1] in TAKEN:
-            return entry
+            return bars.erased(tx.db, entry)
         return bars.judged(tx.db, self.campaign.id, entry, 0 if row is None else row[7])
 
     def _resend(self, tx: Transaction, entry: Entry, row: Sequence[Any] | None, resends: Resends) -> Admitted | None:
@@ -243,6 +247,9 @@ class Admitter:
         if row is not None and same:
             attempts = post_again(tx, row[0], now=self.now(), before=resends.before)
             if attempts is not None:
+                # A pruned message has none any more, and without one nobody could be barred at the claim.
+                sql = "UPDATE message SET number = ? WHERE id = ? AND number IS NULL"
+                tx.db.execute(sql, (entry.item.to, row[0]))
                 self._mark_seen(tx, row[0])
                 return Admitted(entry, Admit.SEND, row[0], copy=2, attempts=attempts)
         return Admitted(entry, Admit.REPLAY) if resends.only else None
@@ -683,7 +690,31 @@ def latest(db: sqlite3.Connection, message: int) -> Result | None:
     """The last line about a message."""
     sql = "SELECT line.json FROM message JOIN line USING (campaign, seq) WHERE message.id = ?"
     row = db.execute(sql, (message,)).fetchone()
-    return None if row is None else replace(from_line(row[0]), replayed=True)
+    found = _of_pruned(db, message) if row is None else from_line(row[0])
+    return None if found is None else replace(found, replayed=True)
+
+
+def _of_pruned(db: sqlite3.Connection, message: int) -> Result | None:
+    """The result of a message whose line was pruned: what its row kept."""
+    sql = (
+        "SELECT message.seq, uuid, name, state, ref, msg_key, code, reason, country, segments, row, attempts, claimed_at, "
+        "duplicate_of, copy, wire_ref FROM message JOIN campaign ON campaign.id = message.campaign "
+        "WHERE message.id = ? AND message.seq <= pruned_seq"
+    )
+    row = db.execute(sql, (message,)).fetchone()
+    if row is None or row[3] in {State.READY, State.CLAIMED}:
+        return None
+    seq, uuid, name, state, ref, msg_key, code, reason, country, segments, line, attempts, claimed_at, *rest = row
+    return Result(
+        seq=seq, campaign_id=uuid, campaign=name, status=State(state).status, ref=None if rest[0] else ref,
+        msg_key=msg_key, code=code, reason=reason, country=country, segments=segments, row=line, attempts=attempts,
+        sent_at=iso(claimed_at), duplicate_of=rest[0], copy=rest[1], wire_ref=rest[2],
+    )  # fmt: skip
+
+
+def pruned_seq(db: sqlite3.Connection, campaign: int) -> int:
+    """Up to which line a campaign was pruned; 0 for one that is whole."""
+    return int(db.execute("SELECT pruned_seq FROM campaign WHERE id = ?", (campaign,)).fetchone()[0])
 
 
 def lines(db: sqlite3.Connection, campaign: int, after: int, upto: int | None = None) -> Iterator[bytes]:
@@ -723,6 +754,8 @@ def restore(
         before = tx.db.execute(_STATE, (campaign.id, values[1])).fetchone()
         message = tx.db.execute(sql, values).fetchone()[0]
         _spend_restored(tx, campaign.id, result, spent_before=before is not None and before[0] in TAKEN)
+        if result.forgotten:
+            tx.db.execute("UPDATE message SET number = NULL, ref = ? WHERE id = ?", (result.ref, message))
         tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign.id, result.seq, message, to_line(result)))
         tx.db.execute("UPDATE campaign SET seq = ? WHERE id = ?", (result.seq, campaign.id))
         if kind == "ref" and identity_of_own_ref(result.ref or "") and State.of(result.status) in TAKEN:
@@ -746,6 +779,8 @@ def _spend_restored(tx: Transaction, campaign: int, result: Result, *, spent_bef
 
 def _identity_of_line(identities: Identities, result: Result) -> bytes:
     """A restored line's identity under the new key. Its own ref under the lost key is kept as the ref on the wire."""
+    if result.forgotten and result.ref is not None and (own := identity_of_own_ref(result.ref)):
+        return own  # under the same key, that of an older copy of the ledger; under another it is nobody's
     if result.ref is None:
         return identities.of_repeat(str(result.duplicate_of).encode(), result.seq)
     if identity_of_own_ref(result.ref) is None:

@@ -14,6 +14,7 @@ from omni_bulk.identity import Identities, identity_of_own_ref
 from omni_bulk.joining import GRACE, Candidate, Judgement, base_ref, key_digest, report_key
 from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import Report, State, Way, Whose
+from omni_bulk.results import from_line
 
 BLOCK = 200  # rows of one transaction at most, so that nobody waits long for the write lock
 LEARN = 2_000  # msgKeys learnt in one transaction: some 10 ms
@@ -150,11 +151,38 @@ def behind(db: sqlite3.Connection) -> list[tuple[int, int]]:
 
 
 def forget_if_restored(tx: Transaction) -> None:
-    """A ledger that is older than what we know of it was restored from a backup: its msgKeys are learnt anew."""
-    sql = "SELECT 1 FROM caught JOIN ledger.campaign ON campaign.id = caught.campaign WHERE campaign.seq < caught.seq"
-    if tx.db.execute(sql).fetchone() is not None:
-        tx.db.execute("DELETE FROM key")
-        tx.db.execute("DELETE FROM caught")
+    """A ledger that is not the one we caught up with was restored from a copy: its msgKeys are learnt anew.
+
+    Its ids are given again, to other campaigns and messages. So what was joined and does not fit is judged again.
+    """
+    sql = "SELECT campaign, seq, value FROM caught LEFT JOIN main.meta ON name = 'caught:' || campaign"
+    caught = tx.db.execute(sql)
+    if all(_is_the_same(tx.db, *row) for row in caught.fetchall()):
+        return
+    for table in ("key", "caught", "inquired", "meta WHERE name LIKE 'caught:%'"):
+        tx.db.execute(f"DELETE FROM {table}")  # noqa: S608  constants
+    tx.db.execute(
+        "UPDATE report SET message = NULL, verdict = NULL, reason = NULL WHERE message IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM ledger.message AS sent WHERE sent.id = report.message AND sent.msg_key = report.msg_key)"
+    )
+
+
+def _is_the_same(db: sqlite3.Connection, campaign: int, seq: int, mark: bytes | None) -> bool:
+    """Whether the ledger's campaign is the one that was caught up with up to this line."""
+    row = db.execute("SELECT seq, pruned_seq FROM ledger.campaign WHERE id = ?", (campaign,)).fetchone()
+    if row is None or row[0] < seq:
+        return False
+    return mark is None or seq <= row[1] or mark == _mark_of(db, campaign, seq)
+
+
+def _mark_of(db: sqlite3.Connection, campaign: int, seq: int) -> bytes | None:
+    """By what a line is known again: never its bytes, of which `forget` may take some."""
+    sql = "SELECT uuid, json FROM ledger.line JOIN ledger.campaign ON campaign.id = campaign WHERE campaign = ? AND line.seq = ?"
+    row = db.execute(sql, (campaign, seq)).fetchone()
+    if row is None:
+        return None
+    line = from_line(row[1])
+    return f"{row[0]} {line.status} {line.msg_key} {line.sent_at}".encode()
 
 
 def catch_up(tx: Transaction, campaign: int, after: int) -> int:
@@ -172,6 +200,8 @@ def catch_up(tx: Transaction, campaign: int, after: int) -> int:
     sql = f"UPDATE report SET verdict = NULL WHERE message IS NULL AND msg_key IN (SELECT sent.msg_key {learnt})"  # noqa: S608
     tx.db.execute(sql, (campaign, after, last))
     tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
+    if (mark := _mark_of(tx.db, campaign, last)) is not None:
+        tx.db.execute("INSERT OR REPLACE INTO main.meta VALUES (?, ?)", (f"caught:{campaign}", mark))
     return last
 
 
@@ -421,6 +451,19 @@ def count_foreign(db: sqlite3.Connection, account: int, reports: Iterable[Report
     """How many of these reports are another system's."""
     sql = "SELECT 1 FROM report WHERE account = ? AND key = ? AND verdict = 'foreign'"
     return sum(db.execute(sql, (account, report_key(report))).fetchone() is not None for report in reports)
+
+
+# ── letting go ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def whole_of_campaign(db: sqlite3.Connection, campaign: int, last: int) -> list[Report]:
+    """The next `BLOCK` reports (id over `last`) of a campaign's messages that are still kept as they were received."""
+    columns = ", ".join(f"report.{name}" for name in _FIELDS)
+    sql = (
+        f"SELECT {columns} FROM report JOIN ledger.message AS sent ON sent.id = report.message "  # noqa: S608
+        "WHERE report.id > ? AND sent.campaign = ? AND report.json <> x'' ORDER BY report.id LIMIT ?"
+    )
+    return [_report(row) for row in db.execute(sql, (last, campaign, BLOCK))]
 
 
 # ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from omni_bulk.ledger import book
 from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import CampaignRow, Result, State, Status
-from omni_bulk.results import from_line
 
 REPORTED = "reported"  # the reason of an `accepted` that a delivery report proved
 
@@ -38,9 +37,7 @@ def settle_by_hand(
 
 
 def _last_line(db: sqlite3.Connection, message: int) -> Result | None:
-    sql = "SELECT line.json FROM message JOIN line USING (campaign, seq) WHERE message.id = ?"
-    row = db.execute(sql, (message,)).fetchone()
-    return None if row is None else from_line(row[0])
+    return book.latest(db, message)
 
 
 @dataclass(frozen=True, slots=True)

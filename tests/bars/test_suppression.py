@@ -152,7 +152,7 @@ async def test_what_was_forgotten_stays_unsent_and_cannot_be_taken_off() -> None
         assert take_off(here, number(1)) == 0
         put_on_the_list(here, number(1))
         assert take_off(here, number(1)) == 0
-        assert (await here.send(people(1))).outcomes == {"skipped:suppressed": 1}
+        assert (await here.send(people(1))).outcomes == {"skipped:forgotten": 1}
 
 
 # ── once per … ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,117 @@
+"""The verb `forget`: numbers get nothing any more, and are erased everywhere we wrote them."""
+
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omni_bulk.cli import app
+from omni_bulk.cli.streams import put
+from omni_bulk.errors import Refused, SettingsError
+
+if TYPE_CHECKING:
+    from omni_bulk.forgetting import Forgotten
+
+Flag = typer.Option
+_STDIN = Path("-")
+
+
+@app.command("forget")
+def forget(
+    # Never as an argument: the list of processes shows those to everybody on the machine.
+    file: Annotated[
+        Path, Flag("--file", metavar="FILE", help="Numbers: one a line, or a list; default stdin.")
+    ] = _STDIN,
+    results: Annotated[
+        list[Path] | None, Flag("--results", metavar="FILE", help="A results file that was moved, or a copy.")
+    ] = None,
+    region: Annotated[str | None, Flag(metavar="CC", help="Country of numbers in national form.")] = None,
+    numbers: Annotated[
+        str | None, Flag(metavar="international|national", help="What numbers of digits alone are.")
+    ] = None,
+    yes: Annotated[bool, Flag("--yes", "-y", help="No question.")] = False,
+    json: Annotated[bool, Flag("--json", help="One object on stdout.")] = False,
+    ledger: Annotated[Path | None, Flag(metavar="FILE", help="The ledger.")] = None,
+    config: Annotated[Path | None, Flag(metavar="FILE", help="Settings; default omni-bulk.toml.")] = None,
+) -> int:
+    """Erase numbers everywhere they were written, and send them nothing any more. It cannot be undone."""
+    import orjson  # noqa: PLC0415  not for --help
+
+    from omni_bulk.erasing import Asked  # noqa: PLC0415
+    from omni_bulk.forgetting import forget as forget_them  # noqa: PLC0415
+    from omni_bulk.forgetting import survey  # noqa: PLC0415
+    from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
+    from omni_bulk.rules import Composition  # noqa: PLC0415
+    from omni_bulk.settings import Settings  # noqa: PLC0415
+    from omni_bulk.suppression import Listing  # noqa: PLC0415
+
+    settings = Settings(ledger=ledger, config=config, region=region, numbers=numbers)
+    Composition(region=settings.region, numbers=settings.numbers)  # raises what is wrong with them
+    refuse_network_filesystem(settings.ledger)
+    if not settings.ledger.exists():
+        raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
+    if file == _STDIN and sys.stdin is not None and sys.stdin.isatty():
+        print("Numbers, one a line; end with Ctrl-D:", file=sys.stderr)
+    listing = Listing(file, region=settings.region, numbers=settings.numbers)
+    asked = Asked(listing)
+    if listing.note:
+        print(f"omni-bulk: {listing.note}", file=sys.stderr)
+    if not yes and not _agreed(len(asked), *survey(settings.ledger, asked)):
+        print("Nothing was erased.", file=sys.stderr)
+        return 2
+    done = forget_them(settings.ledger, asked, results or (), round(time.time() * 1000), beside=Path.cwd())
+    _tell(done)
+    if json:
+        put(orjson.dumps(_fields(done)).decode())
+    return 4 if done.held else 1 if done.missing or done.unknown or done.exports else 0
+
+
+def _agreed(numbers: int, messages: int, campaigns: int) -> bool:
+    from omni_bulk.cli.screen import counted  # noqa: PLC0415
+    from omni_bulk.cli.sending import is_yes  # noqa: PLC0415
+
+    question = (
+        f"Erase {counted(numbers, 'number')} from {counted(messages, 'message')} of {counted(campaigns, 'campaign')}, "
+        "and send them nothing any more? It cannot be undone."
+    )
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise Refused(f"{question} Say --yes, or run this on a terminal with --file")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    with suppress(OSError, UnicodeDecodeError):
+        return is_yes(sys.stdin.readline())
+    return False
+
+
+def _tell(done: "Forgotten") -> None:
+    from omni_bulk.cli.screen import counted, printable  # noqa: PLC0415
+
+    sentences = [
+        (
+            f"{counted(done.numbers, 'number gets', 'numbers get')} nothing any more; erased from {counted(done.messages, 'message')} of "
+            f"{counted(done.campaigns, 'campaign')} and {counted(done.reports, 'report')}."
+        ),
+        *(f"  written anew: {path}" for path in done.files),
+        *(
+            f"not found: {path}. If it was moved or copied, erase the numbers there too: --results FILE"
+            for path in done.missing
+        ),
+        *(
+            f"campaign {name}: nobody knows where its results file is. If there is one: --results FILE"
+            for name in done.unknown
+        ),
+        *(f"left as it is: {path}. An export holds the numbers of its time: remove it" for path in done.exports),
+        *(f"not finished: {sentence}" for sentence in done.held),
+    ]
+    for sentence in sentences:
+        print(printable(sentence), file=sys.stderr)
+
+
+def _fields(done: "Forgotten") -> dict[str, Any]:
+    return {
+        "numbers": done.numbers, "messages": done.messages, "campaigns": done.campaigns, "lines": done.lines,
+        "reports": done.reports, "files": [str(path) for path in done.files],
+        "missing": [str(path) for path in done.missing], "exports": [str(path) for path in done.exports], "unknown": done.unknown, "held": done.held,
+    }  # fmt: skip
