@@ -61,6 +61,13 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "foreign_ref": ("the answer was about another message; it may have arrived", "다른 문자에 대한 응답이 왔습니다. 도착했을 수도 있습니다"),
     "interrupted": ("the run was interrupted; it may have arrived", "보내는 도중에 중단되었습니다. 도착했을 수도 있습니다"),
     "no_msg_key": ("it was accepted without a key", "접수되었으나 msgKey가 없습니다"),
+    # what settled it later
+    "reported": ("a delivery report proved it", "전송 결과 리포트로 접수가 확인되었습니다"),
+    "by_hand": ("settled by hand, with resolve --file", "resolve --file로 직접 확정했습니다"),
+    "resend_refused": (
+        "the second post was refused, the first may have arrived",
+        "두 번째 요청은 거부되었습니다. 첫 번째는 도착했을 수도 있습니다",
+    ),
 }  # fmt: skip
 # What `phone` found, where it says more than the reason; anything newer gets the clause of its reason.
 DETAILS: Final[Mapping[str, str]] = MappingProxyType(

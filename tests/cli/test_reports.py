@@ -12,7 +12,6 @@ import pytest
 from tests.cli import kit
 from tests.cli.kit import FROM, Ran, Served
 
-
 LOST = {"faults": {"drop_after": 0.05}, "dlr": True, "seed": 5}
 
 
