@@ -19,20 +19,13 @@ from omni_bulk.results import iso
 from omni_bulk.words import clause
 
 ELSEWHERE: Final = "already_sent"  # the reason of what another tool sent: its time is not known, nor is a report due
-JUDGEMENTS: Final[Mapping[str, str]] = {
-    "unknown_key": "neither its msgKey nor its ref is known here: it is another system's",
-    "no_msg_key": "it bears no msgKey, so it settles nobody",
-    "not_international": "it is not of an international message, so it settles nobody",
-    "no_send_time": "it does not say when the message was sent, so it settles nobody",
-    "ambiguous_ref": "several messages bear its ref, so it settles none of them",
-    "not_of_that_time": "it was sent at another time than the message that bears its ref",
-    "settled_otherwise": "the message that bears its ref was not accepted under this msgKey",
-    "second_msg_key": "a second acceptance that nobody ordered",
-    "other_copy": "of the other of two posts",
-    "in_flight": "the answer to its message is not recorded yet",
-    "not_authenticated": "nobody vouches for it; the API has to confirm it first",
-}
-"""Why a report is not simply a message's: the reasons of `joining.judge` in a clause."""
+
+
+def judgement(reason: str) -> str:
+    """Why a report is not simply a message's: the reasons of `joining.judge` in a clause."""
+    if reason == "no_msg_key":  # of a message this reason says something else
+        return "it bears no msgKey, so it settles nobody"
+    return clause(reason, "", "en")
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,7 @@ def _line(line: Mapping[str, Any], zone: tzinfo, http: int | None) -> _Said:
 
 
 def _report(one: Mapping[str, Any], zone: tzinfo) -> _Said:
-    from omni_bulk.explaining import JUDGEMENTS  # noqa: PLC0415
+    from omni_bulk.explaining import judgement  # noqa: PLC0415
 
     leg = "report" if one["leg"] is None else f"report of the {one['leg']}"
     said = " ".join(filter(None, (one["reportCode"], one["reportText"])))
@@ -210,7 +210,7 @@ def _report(one: Mapping[str, Any], zone: tzinfo) -> _Said:
         ref = "" if one["ref"] is None else f", ref {one['ref']}"
         yield _BLANK, f"msgKey {one['msgKey'] or 'none'}{ref}"
     if one["whoseReason"] is not None:
-        yield _BLANK, JUDGEMENTS.get(one["whoseReason"], one["whoseReason"])
+        yield _BLANK, judgement(one["whoseReason"])
     if one["other"] is not None:
         yield _BLANK, f"also {_text(one['other'])}"
 

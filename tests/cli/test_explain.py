@@ -117,7 +117,7 @@ def test_reports_that_are_nobodys(call: Call, api: Sandbox) -> None:
     when = iso(round(api._clock() * 1000)) or ""
     strange = {"serviceType": "im", "msgType": "im", "reportTime": when, "reportCode": "10000", "reportType": "7"}
     api.state.reports.push({**strange, "msgKey": "other-1", "ref": "not-ours", "sendTime": when, "network": "450-05"})
-    api.state.reports.push({**strange, "msgKey": "other-2", "ref": "order-1", "sendTime": "2020-01-01T00:00:00+09:00"})
+    api.state.reports.push({**strange, "msgKey": "other-2", "ref": "order-1", "sendTime": when, "msgType": "sms"})
     api.state.reports.push({**strange, "msgKey": "other-3", "ref": "order-1", "sendTime": when})
     call("reports", "--poll", *ON)
     found = asked(call, "other-1")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from omni_bulk.delivery import Codes, Delivery, Fate, Outcome, Said
-from omni_bulk.explaining import JUDGEMENTS, Inquiry, Standing, Traced, standing_of, steps, story
+from omni_bulk.delivery import Codes, Delivery, Fate, Outcome
+from omni_bulk.explaining import Inquiry, Standing, Traced, judgement, standing_of, steps, story
 from omni_bulk.joining import DIE_AFTER, INQUIRY_AFTER
 from omni_bulk.model import Report, State, Whose
 from omni_bulk.results import iso
@@ -115,9 +115,6 @@ def test_with_dlr_one_success_report_is_pending() -> None:
     assert (told["delivery"], told["open"][0]["what"]) == ("pending", "report_to_come")
 
 
-def test_every_judgement_has_words() -> None:
-    """The reasons of `joining.judge` and of `Said` have no branch here: a new one needs a clause."""
-    assert {"unknown_key", "ambiguous_ref", "not_of_that_time", "second_msg_key", "not_authenticated"} <= set(
-        JUDGEMENTS
-    )
-    assert Said().other == ""
+def test_a_judgement_in_words() -> None:
+    assert judgement("second_msg_key") == "a second acceptance that nobody ordered"
+    assert judgement("no_msg_key") == "it bears no msgKey, so it settles nobody"
