@@ -5,10 +5,14 @@ arrived. They look alike (every sample has reportType 0 and 10000 for success), 
 earliest report of a msgKey is the relay's, what comes later the handset's. Neither overwrites the other.
 """
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+import orjson
 
 from omni_bulk.model import Report, Whose
 
@@ -58,13 +62,17 @@ def parse_codes(text: str) -> Codes:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One report as far as it decides: code and text as the API wrote them, `at` in ms, `parts` billed."""
+    """One report as far as it decides: code and text as the API wrote them, `at` in ms, `parts` billed.
+
+    `other` is a JSON object of what nobody has listed, see `other_fields`.
+    """
 
     code: str | None = None
     text: str | None = None
     at: int | None = None
     parts: int | None = None
     type: str | None = None
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def fold(reports: Iterable[Report], codes: Codes, *, dlr: bool = False) -> Fate:
     by_key: dict[str, set[Said]] = {}
     for report in reports:
         if report.whose in {Whose.JOINED, Whose.DOUBLE}:
-            said = Said(report.code, report.text, report.at, report.parts, report.type)
+            said = Said(report.code, report.text, report.at, report.parts, report.type, other_fields(report))
             by_key.setdefault(report.msg_key, set()).add(said)
     fates = [_fold_one(said, codes, dlr=dlr) for _, said in sorted(by_key.items())]
     return min(fates, key=lambda fate: _BEST.index(fate.delivery), default=Fate())
@@ -113,6 +121,57 @@ def _fold_one(said: set[Said], codes: Codes, *, dlr: bool) -> Fate:
     return Fate(_END[codes.of(last.code)], relay, last)
 
 
-def _order(said: Said) -> tuple[bool, int, str, str, str, int]:
+def _order(said: Said) -> tuple[bool, int, str, str, str, int, str]:
     """By time, those without one last; and what is equal in that, always in the same order."""
-    return (said.at is None, said.at or 0, said.type or "", said.code or "", said.text or "", said.parts or 0)
+    return (
+        said.at is None,
+        said.at or 0,
+        said.type or "",
+        said.code or "",
+        said.text or "",
+        said.parts or 0,
+        said.other,
+    )
+
+
+# ── what nobody has listed ────────────────────────────────────────────────────────────────────────────────────────
+
+_LISTED: Final[Mapping[str, str]] = {
+    "msgKey": "msg_key", "ref": "ref", "serviceType": "service", "msgType": "msg_type", "sendTime": "sent_at",
+    "reportTime": "at", "reportType": "type", "reportCode": "code", "reportText": "text", "carrier": "carrier",
+    "resCnt": "parts",
+}  # fmt: skip
+
+
+def other_fields(report: Report) -> str:
+    """The fields of a report that no column has, as the JSON of one object: those that nobody has listed, and those
+    whose value could not be read (``"resCnt": "two"``). Empty when there are none.
+    """
+    fields = _fields(report.json)
+    left = {name: value for name, value in fields.items() if _left_out(report, name, value)}
+    if not left:
+        return ""
+    try:
+        return orjson.dumps(left).decode()
+    except TypeError:  # half a surrogate pair or an integer beyond 64 bits
+        return json.dumps(left)
+
+
+def embedded(other: str) -> orjson.Fragment | str | None:
+    """What `other_fields` gave, as part of another JSON object; a word that stands in its place stays a string."""
+    return orjson.Fragment(other) if other.startswith("{") else other or None
+
+
+def _fields(raw: bytes) -> Mapping[str, object]:
+    if not raw:
+        return {}
+    try:
+        read = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        read = json.loads(raw)
+    return read if isinstance(read, dict) else {}
+
+
+def _left_out(report: Report, name: str, value: object) -> bool:
+    column = _LISTED.get(name)
+    return column is None or (value is not None and value != "" and getattr(report, column) in {None, ""})

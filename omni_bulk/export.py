@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 import orjson
 
 from omni_bulk.cells import fitting, safe, without
-from omni_bulk.delivery import Codes
+from omni_bulk.delivery import Codes, embedded
 from omni_bulk.ledger import reading
 from omni_bulk.masking import masked
 from omni_bulk.model import CampaignRow
@@ -27,24 +27,29 @@ SHEET_ROWS: Final = 1_048_576  # of a workbook, the header among them
 COLUMNS: Final = (
     "campaign", "row", "ref", "to", "country", "status", "delivery", "code", "result", "reason", "msgKey", "sentAt",
     "reportCode", "reportText", "reportTime", "billedSegments", "dlrReportCode", "dlrReportText", "dlrReportTime",
-    "dlrBilledSegments", "from", "encoding", "segments", "attempts", "latencyMs", "warnings", "duplicateOf", "wireRef",
+    "dlrBilledSegments", "reportType", "reportOther", "dlrReportType", "dlrReportOther", "from", "encoding", "segments", "attempts", "latencyMs", "warnings", "duplicateOf", "wireRef",
     "copy", "seq", "campaignId",
 )  # fmt: skip
 """Of a table, from left to right. JSONL has the same names, and whatever else a results line holds."""
 
 _MARK = "omni-bulk export"  # by which a workbook of ours is known again
 _HEAD = 64 * 1024  # bytes; longer than the first line of anything written here
-_MAY_HOLD_THE_NUMBER = ("ref", "wireRef", "duplicateOf")
+_OBJECTS = ("reportOther", "dlrReportOther")  # the fields of a report that nobody has listed, as JSON
+_MAY_HOLD_THE_NUMBER = ("ref", "wireRef", "duplicateOf", *_OBJECTS)
 
 
 def rows(
-    db: sqlite3.Connection, campaigns: Iterable[CampaignRow], codes: Codes, span: Span, *, mask: bool = False
-) -> Iterator[Row]:
-    """The recipients of these campaigns, one after the other, each with what became of the message."""
+    db: sqlite3.Connection, campaigns: Iterable[CampaignRow], codes: Codes, span: Span, *, mask: bool = False,
+    dlr: bool = False,
+) -> Iterator[Row]:  # fmt: skip
+    """The recipients of these campaigns, one after the other, each with what became of the message.
+
+    `dlr`: the account has handset reports, so one success report alone means `pending`.
+    """
     for campaign in campaigns:
         everybody = reading.recipients(db, campaign, span)
         while group := list(islice(everybody, reading.GROUP)):
-            known = reading.deliveries(db, [message for message, _ in group], codes)
+            known = reading.deliveries(db, [message for message, _ in group], codes, dlr=dlr)
             for message, fields in group:
                 row = fields | known[message]
                 yield hidden(row) if mask else row
@@ -81,6 +86,8 @@ def write_jsonl(rows: Iterable[Row], file: IO[bytes]) -> int:
     """One object a line, values as they are."""
     number = 0
     for number, row in enumerate(rows, start=1):  # noqa: B007
+        if row.get(_OBJECTS[0]) or row.get(_OBJECTS[1]):
+            row = {**row, **{name: embedded(row[name] or "") for name in _OBJECTS}}  # noqa: PLW2901
         file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
     return number
 

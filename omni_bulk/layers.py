@@ -18,7 +18,8 @@ CONFIG_DEFAULT = Path("omni-bulk.toml")  # in the current directory
 SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
 
 CREDENTIALS = ("client_id", "client_password")
-FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "webhook_secret")
+FROM_ENVIRONMENT = (*CREDENTIALS, "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "webhook_secret", "dlr")
+_SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 _WITHOUT_FLAG = (*CREDENTIALS, "text_max", "require_plan", "budget", "webhook_secret")
 _SECRETS = ("client_password", "proxy", "webhook_secret")
 IN_FILES = (*CREDENTIALS, "webhook_secret")
@@ -64,6 +65,7 @@ class Given(TypedDict, total=False):
     window_tz: str | None
     once_per: str | None
     budget: Mapping[str, Any] | None
+    dlr: bool | None
 
 
 class Faulty:
@@ -103,7 +105,9 @@ class Environment(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         names = (*FROM_ENVIRONMENT, *_SECRET_FILES)
-        layer = {name: value for name in names if (value := os.environ.get(_variable(name)))}
+        layer: dict[str, Any] = {name: value for name in names if (value := os.environ.get(_variable(name)))}
+        if "dlr" in layer:  # the only switch that a variable turns; another word is told with all other problems
+            layer["dlr"] = _SWITCH_WORDS.get(layer["dlr"].strip().lower(), layer["dlr"])
         return covered(_with_secret_files(layer, {name: _variable(name) for name in names}))
 
 

@@ -11,10 +11,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 from omni_bulk.account import Account
+from omni_bulk.cost import Prices, Spent
 from omni_bulk.errors import InputError
 from omni_bulk.joining import DIE_AFTER
 from omni_bulk.ledger import Transaction, book, reports, settling
@@ -34,7 +36,8 @@ class Doubt:
     """What is unknown of a campaign. `reasons` says why messages are not presumed unsent, by how many.
 
     `recovered` claims had been left open by a run that died, `settled` were proven by reports, `by_hand` by a file.
-    `segments` and `countries` (ISO code → messages) are of those presumed unsent.
+    `segments`, `countries` (ISO code → messages) and `cost` are of those presumed unsent. `cost` is None without a price
+    list, and where one of them has no price.
     """
 
     still_unknown: int = 0
@@ -45,6 +48,7 @@ class Doubt:
     segments: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     countries: Counter[str] = field(default_factory=Counter)
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,18 @@ async def _presume(account: Account, judged: list[tuple[InDoubt, str | None]], d
     doubt.presumed = len(unsent)
     doubt.segments = sum(one.segments for one in unsent)
     doubt.countries.update(one.country or "?" for one in unsent)
+    doubt.cost = _cost(unsent, account.prices)
     doubt.reasons.update(why_not for _, why_not in judged if why_not is not None)
     doubt.still_unknown = len(judged) - len(unsent)
+
+
+def _cost(unsent: Iterable[InDoubt], prices: Prices | None) -> Decimal | None:
+    """What it costs to post these again."""
+    if prices is None:
+        return None
+    spent = [Spent(one.country or "", prices.prefix_of(one.number or ""), one.segments) for one in unsent]
+    cost, unpriced = prices.total(spent)
+    return None if unpriced else cost
 
 
 # ── what the vendor's console says ────────────────────────────────────────────────────────────────────────────────

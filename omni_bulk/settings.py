@@ -74,8 +74,9 @@ _MUST_BE: Mapping[str, str] = {
     "gsm7": "must be true or false",
     "normalize": "must be `NFC` or `NFKC`",
     "webhook_secret": "must be text on one line, and not empty",
+    "dlr": "must be true or false",
 }
-_SWITCHES = frozenset({"only_mobile", "strict", "gsm7", "require_plan"})
+_SWITCHES = frozenset({"only_mobile", "strict", "gsm7", "require_plan", "dlr"})
 _QUOTED = frozenset(
     {
         *("rate", "workers", "timeout", "drain", "region", "numbers", "countries", "tz", "text_max"),
@@ -119,7 +120,8 @@ class Settings(BaseSettings):
     `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`; `prices` and `suppress`
     (files), `window`, `window_tz` and `once_per`. `budget` binds whatever the account sends: see `account_budget`.
     `require_plan`: the command line sends nothing without an approved plan. `webhook_secret` (``OMNI_WEBHOOK_SECRET``,
-    or with ``_FILE``) is what pushed reports are signed with. `config` is the TOML that was read, None when there was
+    or with ``_FILE``) is what pushed reports are signed with. `dlr`: the account gets a second report of each message,
+    from the handset. `config` is the TOML that was read, None when there was
     none.
     """
 
@@ -158,6 +160,7 @@ class Settings(BaseSettings):
     gsm7: bool = False
     normalize: Literal["NFC", "NFKC"] | None = None
     require_plan: bool = Field(False, strict=True)
+    dlr: bool = False
 
     def __init__(self, **given: Unpack[Given]) -> None:
         values = covered({name: value for name, value in given.items() if value is not None})

@@ -62,6 +62,39 @@ _CLAUSES: Final[Mapping[str, tuple[str, str]]] = {
     "foreign_ref": ("the answer was about another message; it may have arrived", "다른 문자에 대한 응답이 왔습니다. 도착했을 수도 있습니다"),
     "interrupted": ("the run was interrupted; it may have arrived", "보내는 도중에 중단되었습니다. 도착했을 수도 있습니다"),
     "no_msg_key": ("it was accepted without a key", "접수되었으나 msgKey가 없습니다"),
+    # what settled it later
+    "reported": ("a delivery report proved it", "전송 결과 리포트로 접수가 확인되었습니다"),
+    "by_hand": ("settled by hand, with resolve --file", "resolve --file로 직접 확정했습니다"),
+    "resend_refused": (
+        "the second post was refused, the first may have arrived",
+        "두 번째 요청은 거부되었습니다. 첫 번째는 도착했을 수도 있습니다",
+    ),
+    # whose a report is
+    "unknown_key": (
+        "neither its msgKey nor its ref is known here: it is another system's",
+        "msgKey도 ref도 모르는 것입니다. 다른 시스템의 리포트입니다",
+    ),
+    "not_international": (
+        "it is not of an international message, so it settles nobody", "국제 문자의 리포트가 아니어서 확정에 쓰지 않습니다"
+    ),
+    "no_send_time": (
+        "it does not say when the message was sent, so it settles nobody", "발송 시각이 없어 확정에 쓰지 않습니다"
+    ),
+    "ambiguous_ref": (
+        "several messages bear its ref, so it settles none of them", "같은 ref를 쓴 문자가 여럿이라 어느 것인지 알 수 없습니다"
+    ),
+    "not_of_that_time": (
+        "it was sent at another time than the message that bears its ref", "그 ref의 문자를 보낸 때와 발송 시각이 맞지 않습니다"
+    ),
+    "settled_otherwise": (
+        "the message that bears its ref was not accepted under this msgKey", "그 ref의 문자는 이 msgKey로 접수되지 않았습니다"
+    ),
+    "second_msg_key": ("a second acceptance that nobody ordered", "다시 보내라고 한 적이 없는 두 번째 접수입니다"),
+    "other_copy": ("it is of the other of two posts", "두 번 보낸 것 중 다른 쪽의 리포트입니다"),
+    "in_flight": ("the answer to its message is not recorded yet", "그 문자의 응답이 아직 기록되지 않았습니다"),
+    "not_authenticated": (
+        "nobody vouches for it; the API has to confirm it first", "보증되지 않은 리포트라 API의 확인이 필요합니다"
+    ),
 }  # fmt: skip
 # What `phone` found, where it says more than the reason; anything newer gets the clause of its reason.
 DETAILS: Final[Mapping[str, str]] = MappingProxyType(

@@ -23,7 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-VERBS = ("send", "check", "status", "export", "reports", "resolve", "suppress", "forget", "ledger", "sandbox")
+VERBS = (
+    "send", "check", "status", "export", "explain", "reports", "resolve", "suppress", "forget", "ledger", "sandbox",
+)  # fmt: skip
 _GLOBAL = ("-h", "--help", "--version")
 
 
@@ -45,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit code. Sentences go to stderr; a traceback only for a bug (70)."""
     from omni_bulk.cli import (  # noqa: F401, PLC0415  they add their verbs, in this order
         check,
+        explain,
         export,
         forget,
         ledger,

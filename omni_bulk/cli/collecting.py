@@ -24,7 +24,7 @@ from omni_bulk.settings import Settings
 from omni_bulk.webhook import WebhookServer
 
 _WAYS = ("poll", "follow", "inquire", "import_", "webhook")
-_SETTINGS = ("config", "base_url", "ledger", "timeout", "proxy", "ca_file")
+_SETTINGS = ("config", "base_url", "ledger", "timeout", "proxy", "ca_file", "dlr")
 INTERRUPTED = 75
 
 
@@ -110,7 +110,7 @@ class Collecting:
             case "inquire":
                 row = campaign_named(omni, self.given["inquire"])
                 await collector.inquire(
-                    row.id, silent_for=self.silent, dlr=self.given["dlr"], rate=self.given["inquiries"]
+                    row.id, silent_for=self.silent, dlr=self.settings.dlr, rate=self.given["inquiries"]
                 )
             case "import_":
                 await collector.take_all(read_collected(self.given["import_"]))

@@ -14,6 +14,7 @@ from omni_bulk.cli.order import Problems, mapping_of
 from omni_bulk.cli.screen import Screen, counted, log_to_stderr
 from omni_bulk.cli.sending import is_yes
 from omni_bulk.cli.streams import put
+from omni_bulk.cost import plain, shown
 from omni_bulk.errors import OmniBulkError, Refused, SettingsError
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
@@ -24,7 +25,7 @@ from omni_bulk.source import Source, read_recipients
 from omni_bulk.stats import Summary
 from omni_bulk.text import Template
 
-_SETTINGS = ("config", "base_url", "ledger", "rate", "proxy", "ca_file", "from_", "region", "numbers")
+_SETTINGS = ("config", "base_url", "ledger", "rate", "proxy", "ca_file", "from_", "region", "numbers", "prices")
 _REASONS = {
     "under_72_hours": "reports may still come: 72 hours are not over",
     "polling_gap": "reports were not collected without a gap in the 72 hours after; try --inquire, or --file",
@@ -56,6 +57,7 @@ class Deciding:
     def __init__(self, given: dict[str, Any], screen: Screen) -> None:
         self.given = given
         self.screen = screen
+        self._currency: str | None = None
         problems = Problems()
         if given["resend"] and given["recipients"] is None:
             problems.sentences.append(
@@ -66,6 +68,10 @@ class Deciding:
         settings = problems.take(lambda: Settings(**{name: given[name] for name in _SETTINGS}))
         if settings is not None and given["resend"]:
             problems.take(settings.require_credentials)
+        if settings is not None and given["prices"] is not None and settings.budget is not None:
+            problems.sentences.append(
+                "--prices would change what the account's budget counts with: put `prices` into the settings file instead"
+            )
         problems.tell()
         assert settings is not None  # noqa: S101  or there were problems
         self.settings, self.origin = (settings, settings.origin) if given["resend"] else offline_account(settings)
@@ -88,6 +94,8 @@ class Deciding:
         if not self.settings.ledger.exists():
             raise SettingsError(f"there is no ledger at {self.settings.ledger}; name one with --ledger")
         async with Omni(self.settings, create_ledger=False, origin=self.origin) as omni:
+            prices = omni.account.prices
+            self._currency = None if prices is None else prices.currency
             row = campaign_named(omni, self.given["campaign"])
             doubt = await resolve(omni.account, row, self.said, lock_wait=self.given["lock_wait"])
             self._show(row, doubt)
@@ -139,6 +147,8 @@ class Deciding:
         if doubt.presumed:
             shares = ", ".join(f"{country} {number:,}" for country, number in doubt.countries.most_common())
             parts = counted(doubt.segments, "segment")
+            if doubt.cost is not None:
+                parts += f", {shown(doubt.cost, self._currency or '')}"
             say("presumed", f"  {doubt.presumed:>9,} presumed unsent: {shares}; {parts}", style="yellow")
         for reason, number in doubt.reasons.most_common():
             say("unknown", f"  {number:>9,} still unknown: {_REASONS[reason]}", style="yellow")
@@ -165,6 +175,7 @@ class Deciding:
             "campaign": row.name, "campaignId": row.uuid, "stillUnknown": doubt.still_unknown,
             "presumedUnsent": doubt.presumed, "resent": resent, "settled": doubt.settled, "settledByHand": doubt.by_hand,
             "recovered": doubt.recovered, "reasons": dict(doubt.reasons), "segments": doubt.segments,
-            "countries": dict(doubt.countries), "cost": None, "currency": None, "exit": code,
+            "countries": dict(doubt.countries), "cost": None if doubt.cost is None else plain(doubt.cost),
+            "currency": self._currency, "exit": code,
         }  # fmt: skip
         put(orjson.dumps(told).decode())

@@ -14,6 +14,7 @@ from omni_bulk.joining import INQUIRY_AFTER, age_warning
 from omni_bulk.ledger import read_ledger, reading
 from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import CampaignRow
+from omni_bulk.settings import Settings
 from omni_bulk.spans import Span, month_of, span_of
 
 
@@ -31,6 +32,16 @@ def opened_ledger(path: Path) -> Iterator[sqlite3.Connection]:
 def report_codes() -> Codes:
     """What the codes of reports mean."""
     return parse_codes((files("omni_bulk") / "data" / "report-codes.toml").read_text("utf-8"))
+
+
+def how_read(settings: Settings) -> reading.Reading:
+    """How the settings say that reports are read: codes, DLR, and the price list if there is one."""
+    prices = None
+    if settings.prices is not None:
+        from omni_bulk.pricelist import read_prices  # noqa: PLC0415  the tables of phonenumbers take 0.1 s
+
+        prices = read_prices(settings.prices)
+    return reading.Reading(report_codes(), settings.dlr, prices)
 
 
 def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignRow:

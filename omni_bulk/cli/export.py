@@ -22,6 +22,9 @@ def export(
     until: Annotated[str | None, Flag(metavar="TIME", help="Only what was sent before; a day is included.")] = None,
     tz: Annotated[str | None, Flag(metavar="ZONE", help="Of these times; default Asia/Seoul.")] = None,
     mask: Annotated[bool, Flag("--mask", help="Of each number only country code and last two digits.")] = False,
+    dlr: Annotated[
+        bool | None, Flag("--dlr", help="The account has handset reports: one success report means pending.")
+    ] = None,
     out: Annotated[str | None, Flag(metavar="FILE", help="Default <campaign>.export.csv here; - is stdout.")] = None,
     ledger: Annotated[str | None, Flag(metavar="FILE", help="The ledger.")] = None,
     config: Annotated[str | None, Flag(metavar="FILE", help="Settings; default omni-bulk.toml.")] = None,
@@ -37,12 +40,12 @@ def export(
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
     form = _form(form, out)
-    settings = Settings(ledger=ledger, config=config, tz=tz)
+    settings = Settings(ledger=ledger, config=config, tz=tz, dlr=dlr)
     span = span_asked(since, until, ZoneInfo(settings.tz))
     with opened_ledger(settings.ledger) as db:
         chosen = [campaign_named(db, name, settings.ledger) for name in dict.fromkeys(campaigns)]
         db.execute("BEGIN")  # one view of everything, whatever is sent meanwhile
-        everybody = rows(db, chosen, report_codes(), span, mask=mask)
+        everybody = rows(db, chosen, report_codes(), span, mask=mask, dlr=settings.dlr)
         if out == "-":
             to_stdout(lambda stdout: FORMATS[form](everybody, stdout))
             return 0

@@ -10,7 +10,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from omni_bulk.campaign import Campaign
-from omni_bulk.cli.desk import report_codes
+from omni_bulk.cli.desk import how_read
 from omni_bulk.cli.screen import Screen, counted, duration
 from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.joining import DIE_AFTER
@@ -110,7 +110,7 @@ class Following:
         ledger = self._omni.account.ledger
         with ledger.reading() as db:
             attach_reports(db, ledger.path)
-            told = reading.delivery(db, reading.campaigns_named(db, campaign.name)[0], report_codes())
+            told = reading.delivery(db, reading.campaigns_named(db, campaign.name)[0], how_read(self._omni.settings))
         shares = ", ".join(f"{number:,} {name}" for name, number in told["delivery"].items() if number)
         self._screen.say("delivery", f"Delivery: {shares or 'nothing was accepted'}", style="bold", **told)
         if told["doubles"]:

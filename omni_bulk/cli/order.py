@@ -30,7 +30,7 @@ _SWITCHES = ("only_mobile", "strict", "gsm7")  # not given means: as the setting
 _SETTINGS = (
     "config", "base_url", "ledger", "rate", "workers", "proxy", "ca_file", "timeout", "drain", "from_", "region",
     "numbers", "tz", "rules", "purpose", "signature", "normalize", "prices", "suppress", "once_per", "window",
-    "window_tz",
+    "window_tz", "dlr",
 )  # fmt: skip
 
 

@@ -30,8 +30,8 @@ def reports(
     ] = "24h",
     inquiries: Annotated[float, Flag(min=0.01, max=100, metavar="N", help="With --inquire: questions a second.")] = 5.0,
     dlr: Annotated[
-        bool, Flag("--dlr", help="The account has handset reports: with --inquire, two are wanted.")
-    ] = False,
+        bool | None, Flag("--dlr", help="The account has handset reports: with --inquire, two are wanted.")
+    ] = None,
     out: Annotated[Path, Flag(metavar=PATH, help="Where new reports are appended.")] = Path("reports.jsonl"),
     foreign: Annotated[Path, Flag(metavar=PATH, help="Where those of other systems are appended.")] = Path(
         "foreign.jsonl"

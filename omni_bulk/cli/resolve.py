@@ -29,6 +29,7 @@ def resolve(
     delimiter: Annotated[str | None, Flag(metavar="MARK", help="As with send.")] = None,
     encoding: Annotated[str | None, Flag(metavar="NAME", help="As with send.")] = None,
     map_: Annotated[list[str] | None, Flag("--map", metavar="COLUMN=FIELD", help="As with send.")] = None,
+    prices: Annotated[Path | None, Flag(metavar=PATH, help="A price list, for what posting again costs.")] = None,
     out: Annotated[
         Path | None, Flag(metavar=PATH, help="Results; default <campaign>.results.jsonl, as with send.")
     ] = None,

@@ -1,6 +1,7 @@
 """The verb `sandbox`: serve the stand-in API in a terminal of its own."""
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import Annotated
 
@@ -23,7 +24,24 @@ def sandbox(
         list[str] | None, typer.Option(metavar="KIND=PROBABILITY", help="What goes wrong, how often; repeatable.")
     ] = None,
     dlr: Annotated[bool, typer.Option("--dlr", help="A second report for each message, from the handset.")] = False,
-    webhook: Annotated[str | None, typer.Option(metavar="URL", help="Push reports there (loopback only).")] = None,
+    report_delay: Annotated[float, typer.Option(metavar="S", help="Seconds until the relay's report is there.")] = 0.0,
+    handset_delay: Annotated[
+        float, typer.Option(metavar="S", help="With --dlr: seconds more until the handset's is.")
+    ] = 0.0,
+    report_copies: Annotated[
+        float, typer.Option(metavar="P", help="Probability that a report comes a second time.")
+    ] = 0.0,
+    foreign_reports: Annotated[
+        float, typer.Option(metavar="P", help="Probability of another system's report beside a message's.")
+    ] = 0.0,
+    report_code: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REF|NUMBER=CODE", help="The code of that message's last report; repeatable."),
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Push reports there (loopback only), signed with OMNI_WEBHOOK_SECRET if set."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same keys and faults.")] = None,
 ) -> int:
     """Serve a stand-in for the API on this machine: credentials sandbox / sandbox, nothing is ever sent."""
@@ -32,7 +50,10 @@ def sandbox(
     try:
         options = Options(
             port=port, tps=tps, limiter=limiter, token_ttl=token_ttl, latency_ms=latency,  # type: ignore[arg-type]
-            faults=dict(map(parse_fault, fault or [])), dlr=dlr, webhook=webhook, seed=seed,
+            faults=dict(map(parse_fault, fault or [])), dlr=dlr, webhook=webhook, seed=seed, report_delay=report_delay,
+            handset_delay=handset_delay, report_copies=report_copies, foreign_reports=foreign_reports,
+            report_codes=dict(map(_report_code, report_code or [])),
+            webhook_secret=os.environ.get("OMNI_WEBHOOK_SECRET") or None,
         )  # fmt: skip
     except ValueError as error:
         raise SettingsError(str(error)) from None
@@ -51,3 +72,10 @@ def sandbox(
             f"the sandbox cannot listen on port {port}: {error.strerror}; give another --port"
         ) from None
     return 0
+
+
+def _report_code(text: str) -> tuple[str, str]:
+    whose, equals, code = text.rpartition("=")
+    if not equals or not whose or not code:
+        raise ValueError(f"--report-code takes REF=CODE or NUMBER=CODE, such as order-7=23001, not {text!r}.")
+    return whose, code

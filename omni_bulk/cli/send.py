@@ -78,6 +78,9 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     reports: Annotated[
         str | None, Flag(metavar="DURATION", help="Collect delivery reports meanwhile and so long after.")
     ] = None,
+    dlr: Annotated[
+        bool | None, Flag("--dlr", help="The account has handset reports: one success report means pending.")
+    ] = None,
     tolerate: Annotated[str | None, Flag(metavar="STATE=SHARE,…", help="invalid=1%: below it, exit 0.")] = None,
     changed_text: Annotated[bool, Flag("--changed-text", help="The rest gets the changed template.")] = False,
     extend: Annotated[bool, Flag("--extend", help="The changed file belongs to the complete campaign.")] = False,

@@ -6,8 +6,8 @@ since 1970. Nothing here keeps more than a group of rows in memory.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import islice
@@ -15,32 +15,35 @@ from typing import Any
 
 import orjson
 
+from omni_bulk.cost import Prices, Spent, costs_of, plain
 from omni_bulk.delivery import Codes, Delivery, Fate, Said, fold
 from omni_bulk.ledger import book
 from omni_bulk.ledger.reports import doubles, of_messages
+from omni_bulk.ledger.till import spent_by_campaign, spent_by_slot
 from omni_bulk.model import CampaignRow, Report, State, Status, Whose
 from omni_bulk.results import iso
 from omni_bulk.spans import QUARTER, Span, day_of
 
 GROUP = 500  # recipients whose reports are fetched at once
-Price = Callable[[str, int], Decimal | None]
-"""What so many segments to a country (ISO code) cost; None when nobody knows."""
-
-
-def no_price(_country: str, _segments: int) -> Decimal | None:
-    """Without a price list nothing has a cost."""
-    return None
-
-
-def shown_cost(cost: Decimal | None) -> str | None:
-    """A cost as JSON has it: a decimal string, never a float."""
-    return None if cost is None else str(cost)
 
 
 def total(costs: Iterable[Decimal | None]) -> Decimal | None:
-    """The sum; None when one of them is not known, or there is none."""
+    """The sum; None when one of them is not known."""
     known = list(costs)
-    return sum((one for one in known if one is not None), Decimal()) if known and None not in known else None
+    return None if None in known else sum((one for one in known if one is not None), Decimal())
+
+
+def _shown(cost: Decimal | None) -> str | None:
+    """A cost as JSON has it: a decimal string, never a float."""
+    return None if cost is None else plain(cost)
+
+
+def _whole_cost(spent: Sequence[Spent], prices: Prices | None) -> str | None:
+    """What all of it costs; None without a price list, and where one country has no price."""
+    if prices is None:
+        return None
+    cost, unpriced = prices.total(spent)
+    return None if unpriced else plain(cost)
 
 
 # ── campaigns ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,8 +78,8 @@ def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def standing(db: sqlite3.Connection, campaign: CampaignRow, price: Price = no_price) -> dict[str, Any]:
-    """How a campaign stands: recipients by state, reason, code and country. `price` tells what segments cost."""
+def standing(db: sqlite3.Connection, campaign: CampaignRow, prices: Prices | None = None) -> dict[str, Any]:
+    """How a campaign stands: recipients by state, reason, code and country, and what it costs (see `spending`)."""
     sql = (
         "SELECT state, reason, code, country, presumed_at IS NOT NULL, count(*), coalesce(sum(segments), 0) "
         "FROM message WHERE campaign = ? AND (state NOT IN (4, 6, 7) OR run = ?) GROUP BY 1, 2, 3, 4, 5"
@@ -97,14 +100,16 @@ def standing(db: sqlite3.Connection, campaign: CampaignRow, price: Price = no_pr
             one = countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
             one["messages"] += number
             one["segments"] += segments
-    costs = {country: price(country, one["segments"]) for country, one in countries.items()}
-    for country, cost in costs.items():
-        countries[country]["cost"] = shown_cost(cost)
+    spent = [] if prices is None else spending(db, campaign.id, prices)
+    for country, cost in ({} if prices is None else costs_of(spent, prices)).items():
+        if country in countries:
+            countries[country]["cost"] = plain(cost)
     last = book.last_run(db, campaign.id)
     return {
         "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(states.values()), "states": states,
         "reasons": dict(reasons), "codes": dict(codes), "segments": sum(one["segments"] for one in countries.values()),
-        "countries": countries, "cost": shown_cost(total(costs.values())), "currency": None, "seconds": 0.0,
+        "countries": countries, "cost": _whole_cost(spent, prices), "currency": None if prices is None else prices.currency,
+        "seconds": 0.0,
         "created": iso(campaign.created_at), "completed": iso(campaign.completed_at),
         "lastRun": None if last is None else iso(last[0]), "lastExit": None if last is None else last[1],
     }  # fmt: skip
@@ -113,6 +118,21 @@ def standing(db: sqlite3.Connection, campaign: CampaignRow, price: Price = no_pr
 _OPEN = {State.READY: "ready", State.CLAIMED: "inDoubt"}
 _STATE_NAMES = _OPEN | {State.of(status): str(status) for status in Status}
 _SENT = frozenset({State.READY, State.CLAIMED, State.ACCEPTED, State.UNKNOWN})
+
+
+def spending(db: sqlite3.Connection, campaign: int, prices: Prices) -> list[Spent]:
+    """What a campaign spent, as it was counted when each message was claimed, and what those that are ready will cost.
+
+    A message that was posted twice counts twice. What is presumed unsent is taken off again.
+    """
+    sql = "SELECT country, number, coalesce(segments, 1) FROM message WHERE campaign = ? AND {}"
+    ready = db.execute(sql.format("state = 0"), (campaign,))
+    unsent = db.execute(sql.format("state = 5 AND presumed_at IS NOT NULL"), (campaign,))
+    moved: Counter[tuple[str, str]] = Counter()
+    for sign, rows in ((1, ready), (-1, unsent)):
+        for country, number, segments in rows:
+            moved[country or "", prices.prefix_of(number or "")] += sign * segments
+    return [*spent_by_campaign(db, campaign), *(Spent(*place, segments) for place, segments in moved.items())]
 
 
 def runs(db: sqlite3.Connection, campaign: CampaignRow | None = None) -> list[dict[str, Any]]:
@@ -215,10 +235,12 @@ def accounts(db: sqlite3.Connection) -> list[int]:
 # ── delivery ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def deliveries(db: sqlite3.Connection, messages: Sequence[int], codes: Codes) -> dict[int, dict[str, Any]]:
+def deliveries(
+    db: sqlite3.Connection, messages: Sequence[int], codes: Codes, *, dlr: bool = False
+) -> dict[int, dict[str, Any]]:
     """What became of each of these messages: the delivery fields of an export."""
     reports = of_messages(db, messages)
-    return {message: delivery_fields(fold(reports.get(message, ()), codes)) for message in messages}
+    return {message: delivery_fields(fold(reports.get(message, ()), codes, dlr=dlr)) for message in messages}
 
 
 def delivery_fields(fate: Fate) -> dict[str, Any]:
@@ -229,22 +251,25 @@ def delivery_fields(fate: Fate) -> dict[str, Any]:
 def _said(said: Said | None, name: str) -> dict[str, Any]:
     billed = "billedSegments" if name == "report" else "dlrBilledSegments"
     one = said or Said()
-    return {f"{name}Code": one.code, f"{name}Text": one.text, f"{name}Time": iso(one.at), billed: one.parts}
+    return {
+        f"{name}Code": one.code, f"{name}Text": one.text, f"{name}Time": iso(one.at), billed: one.parts,
+        f"{name}Type": one.type, f"{name}Other": one.other or None,
+    }  # fmt: skip
 
 
 # One row for all messages that fared alike. Reports of one message that all say the same need no order; where they do
 # not, or bear two msgKeys, the message is told by itself and folded like any other.
 _FATES = """
-SELECT campaign, country, slot, reports, low, parts, odd, count(*), sum(segments), min(claimed_at) FROM (
+SELECT campaign, country, prefix, slot, reports, low, parts, odd, count(*), sum(segments), min(claimed_at) FROM (
     SELECT message.id AS id, message.campaign AS campaign, message.country AS country, message.segments AS segments,
-        message.claimed_at AS claimed_at, {slot} AS slot, count(report.id) AS reports,
+        message.claimed_at AS claimed_at, {prefix} AS prefix, {slot} AS slot, count(report.id) AS reports,
         min(coalesce(report.code, '')) AS low, min(coalesce(report.parts, 0)) AS parts,
         CASE WHEN min(coalesce(report.code, '')) <> max(coalesce(report.code, ''))
             OR min(coalesce(report.parts, 0)) <> max(coalesce(report.parts, 0))
             OR min(report.msg_key) <> max(report.msg_key) THEN message.id END AS odd
     FROM message LEFT JOIN report ON report.message = message.id AND report.verdict IN ('joined', 'double')
     WHERE {where} AND message.state = 2 GROUP BY message.id
-) GROUP BY campaign, country, slot, reports, low, parts, odd
+) GROUP BY campaign, country, prefix, slot, reports, low, parts, odd
 """
 
 
@@ -252,11 +277,13 @@ SELECT campaign, country, slot, reports, low, parts, odd, count(*), sum(segments
 class Alike:
     """Accepted messages that fared alike: how many, their segments as estimated, the parts billed where that is known.
 
-    `slot` counts quarters of an hour since 1970, `oldest` is when the first of them was claimed (ms).
+    `prefix` is the number prefix that has a price of its own, "" for none. `slot` counts quarters of an hour since 1970,
+    `oldest` is when the first of them was claimed (ms).
     """
 
     campaign: int
     country: str
+    prefix: str
     slot: int
     fate: Fate
     messages: int
@@ -269,39 +296,60 @@ class Alike:
         relay = self.fate.relay
         return None if relay is None or not relay.parts else relay.parts * self.messages
 
+    def cost(self, prices: Prices | None) -> Decimal | None:
+        """What the billed parts cost; None where nobody knows them, or their price."""
+        price = None if prices is None else prices.of(self.country, self.prefix)
+        return None if price is None or self.billed is None else price * self.billed
 
-def fates(db: sqlite3.Connection, codes: Codes, *, campaign: int | None = None, span: Span = Span()) -> Iterator[Alike]:  # noqa: B008
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How reports are read: what their codes mean, whether the account has handset reports, what a part costs."""
+
+    codes: Codes
+    dlr: bool = False
+    prices: Prices | None = None
+
+
+def fates(db: sqlite3.Connection, how: Reading, *, campaign: int | None = None, span: Span = Span()) -> Iterator[Alike]:  # noqa: B008
     """What became of what was accepted: of one campaign, or in one span of time."""
     where = "message.campaign = :campaign" if campaign is not None else (
         "message.claimed_at >= :start AND message.claimed_at < :end"
     )  # fmt: skip
-    sql = _FATES.format(where=where, slot="0" if campaign is not None else f"message.claimed_at / {QUARTER}")
+    prefix = "''"
+    if how.prices is not None and how.prices.prefixes:  # a call for each message: only where a prefix has a price
+        prices = how.prices
+        db.create_function("prefix_of", 1, lambda number: prices.prefix_of(number or ""), deterministic=True)
+        prefix = "prefix_of(message.number)"
+    slot = "0" if campaign is not None else f"message.claimed_at / {QUARTER}"
+    sql = _FATES.format(where=where, slot=slot, prefix=prefix)
     asked = {"campaign": campaign, "start": span.start, "end": span.end}
-    return _told(db, db.execute(sql, asked), codes)
+    return _told(db, db.execute(sql, asked), how)
 
 
-def _told(db: sqlite3.Connection, rows: Iterable[Sequence[Any]], codes: Codes) -> Iterator[Alike]:
+def _told(db: sqlite3.Connection, rows: Iterable[Sequence[Any]], how: Reading) -> Iterator[Alike]:
     rows = iter(rows)
     while group := list(islice(rows, GROUP)):
         apart = of_messages(db, [odd for *_, odd, _, _, _ in group if odd is not None])
-        for campaign, country, slot, count, code, parts, odd, messages, segments, oldest in group:
+        for campaign, country, prefix, slot, count, code, parts, odd, messages, segments, oldest in group:
             reports = apart.get(odd) or [
                 Report("", code=code, at=number, parts=parts, whose=Whose.JOINED) for number in range(min(count, 2))
             ]
-            fate = fold(reports, codes)
-            yield Alike(campaign, country or "", slot, fate, messages, segments or 0, oldest)
+            fate = fold(reports, how.codes, dlr=how.dlr)
+            yield Alike(campaign, country or "", prefix, slot, fate, messages, segments or 0, oldest)
 
 
-def delivery(db: sqlite3.Connection, campaign: CampaignRow, codes: Codes) -> dict[str, Any]:
+def delivery(db: sqlite3.Connection, campaign: CampaignRow, how: Reading) -> dict[str, Any]:
     """What became of a campaign's accepted messages, and the parts that were billed beside those we had estimated.
 
     Estimated and billed parts are compared by country over the same messages: those whose report says its parts.
     """
     counts = dict.fromkeys(map(str, Delivery), 0)
     said: Counter[str] = Counter()
-    billed: dict[str, dict[str, int]] = {}
+    billed: dict[str, dict[str, Any]] = {}
+    costs: dict[str, Decimal | None] = {}
     unpolled: int | None = None
-    for alike in fates(db, codes, campaign=campaign.id):
+    for alike in fates(db, how, campaign=campaign.id):
         counts[alike.fate.delivery] += alike.messages
         if alike.fate.relay is None:
             unpolled = alike.oldest if unpolled is None else min(unpolled, alike.oldest or unpolled)
@@ -313,42 +361,70 @@ def delivery(db: sqlite3.Connection, campaign: CampaignRow, codes: Codes) -> dic
             one["messages"] += alike.messages
             one["estimated"] += alike.segments
             one["billed"] += alike.billed
+            costs[alike.country] = total((costs.get(alike.country, Decimal()), alike.cost(how.prices)))
+    for country, one in billed.items():
+        one["cost"] = _shown(costs[country])
     return {
-        "delivery": counts, "reportCodes": dict(said), "billed": billed, "oldestUnpolled": iso(unpolled),
+        "delivery": counts, "reportCodes": dict(said), "billed": billed,
+        "billedCost": _shown(total(costs.values())) if costs else None, "oldestUnpolled": iso(unpolled),
         "doubles": len(doubles(db, campaign.id)),
     }  # fmt: skip
 
 
-def month(db: sqlite3.Connection, span: Span, zone: tzinfo, codes: Codes, price: Price = no_price) -> dict[str, Any]:
+def month(db: sqlite3.Connection, span: Span, zone: tzinfo, how: Reading) -> dict[str, Any]:
     """What was accepted in a span that has both ends, by country, campaign and day of `zone`: messages, estimated and
-    billed parts, delivered, cost. A message counts when it was claimed.
+    billed parts, delivered. A message counts when it was claimed.
+
+    `cost` is what was spent in it, as each claim counted it: also what is `unknown`, which may have been accepted, and
+    every second post. `billedCost` is that of the parts that reports say were billed.
     """
     names = dict(db.execute("SELECT id, name FROM campaign"))
-    whole = _sums()
-    parts: dict[str, dict[str, dict[str, int]]] = {"countries": {}, "campaigns": {}, "days": {}}
-    for alike in fates(db, codes, span=span):
-        day = day_of(alike.slot * QUARTER, zone)
-        for one in (
-            whole,
-            parts["countries"].setdefault(alike.country, _sums()),
-            parts["campaigns"].setdefault(names[alike.campaign], _sums()),
-            parts["days"].setdefault(day, _sums()),
-        ):
-            one["messages"] += alike.messages
-            one["segments"] += alike.segments
-            one["billedSegments"] += alike.billed or 0
-            one["reported"] += alike.messages if alike.fate.relay is not None else 0
-            one["delivered"] += alike.messages if alike.fate.delivery is Delivery.DELIVERED else 0
-            one["relayed"] += alike.messages if alike.fate.delivery is Delivery.RELAYED else 0
-    costs = {country: price(country, one["segments"]) for country, one in parts["countries"].items()}
-    countries = {
-        country: {**one, "cost": shown_cost(costs[country])} for country, one in sorted(parts["countries"].items())
-    }
+    whole = _Sums()
+    parts: dict[str, dict[str, _Sums]] = {"countries": {}, "campaigns": {}, "days": {}}
+
+    def places(campaign: int, country: str, slot: int) -> tuple[_Sums, ...]:
+        keys = {"countries": country, "campaigns": names[campaign], "days": day_of(slot * QUARTER, zone)}
+        return (whole, *(parts[by].setdefault(key, _Sums()) for by, key in keys.items()))
+
+    for alike in fates(db, how, span=span):
+        for one in places(alike.campaign, alike.country, alike.slot):
+            one.add(alike, how.prices)
+    for campaign, slot, spent in spent_by_slot(db, span) if how.prices is not None else ():
+        for one in places(campaign, spent.country, slot):
+            one.spent.append(spent)
     return {
-        **whole, "cost": shown_cost(total(costs.values())), "countries": countries, "campaigns": parts["campaigns"],
-        "days": dict(sorted(parts["days"].items())),
+        **whole.told(how.prices), "currency": None if how.prices is None else how.prices.currency,
+        **{by: {key: one.told(how.prices) for key, one in sorted(ones.items())} for by, ones in parts.items()},
     }  # fmt: skip
 
 
-def _sums() -> dict[str, int]:
-    return dict.fromkeys(("messages", "segments", "billedSegments", "reported", "delivered", "relayed"), 0)
+@dataclass(slots=True)
+class _Sums:
+    """What is summed up of one country, campaign or day."""
+
+    messages: int = 0
+    segments: int = 0
+    billed: int = 0
+    reported: int = 0
+    delivered: int = 0
+    relayed: int = 0
+    spent: list[Spent] = field(default_factory=list)
+    billed_costs: list[Decimal | None] = field(default_factory=list)
+
+    def add(self, alike: Alike, prices: Prices | None) -> None:
+        self.messages += alike.messages
+        self.segments += alike.segments
+        self.reported += alike.messages if alike.fate.relay is not None else 0
+        self.delivered += alike.messages if alike.fate.delivery is Delivery.DELIVERED else 0
+        self.relayed += alike.messages if alike.fate.delivery is Delivery.RELAYED else 0
+        if alike.billed is not None:
+            self.billed += alike.billed
+            self.billed_costs.append(alike.cost(prices))
+
+    def told(self, prices: Prices | None) -> dict[str, Any]:
+        return {
+            "messages": self.messages, "segments": self.segments, "billedSegments": self.billed,
+            "reported": self.reported, "delivered": self.delivered, "relayed": self.relayed,
+            "cost": _whole_cost(self.spent, prices),
+            "billedCost": _shown(total(self.billed_costs)) if self.billed_costs else None,
+        }  # fmt: skip

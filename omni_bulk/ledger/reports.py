@@ -92,6 +92,23 @@ def of_msg_key(db: sqlite3.Connection, account: int, msg_key: str) -> list[Repor
     return sorted((*(one for one in ours if one.msg_key == msg_key), *strays), key=lambda one: (one.at or 0, one.id))
 
 
+def with_verdict(db: sqlite3.Connection, verdicts: Iterable[Whose]) -> Iterator[Report]:
+    """The reports of any account with one of these verdicts, of which there are few: all but joined and foreign ones."""
+    for verdict in verdicts:
+        index = "report_open" if verdict in {Whose.WAITING, Whose.HINT} else "report_strange"
+        condition = (
+            "(verdict IS NULL OR verdict IN ('waiting', 'hint'))" if index == "report_open"
+            else "verdict IN ('double', 'unmatched', 'foreign')"
+        )  # fmt: skip
+        # The condition is that of the partial index, word by word: SQLite takes it for nothing else. The accounts are
+        # named because the index begins with them: without, every foreign report would be passed over one by one.
+        sql = (
+            f"SELECT {_COLUMNS} FROM report INDEXED BY {index} WHERE account IN (SELECT account.id FROM account) "  # noqa: S608
+            f"AND verdict = ? AND {condition}"
+        )
+        yield from (_report(row) for row in db.execute(sql, (verdict,)))
+
+
 def message_of(db: sqlite3.Connection, msg_key: str) -> list[int]:
     """The messages that may bear a msgKey (nearly always one): compare with their own before believing it."""
     digest = int.from_bytes(key_digest(msg_key), "big", signed=True)

@@ -6,7 +6,7 @@ A line is never changed: a settled message gets another one, with the next `seq`
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from omni_bulk.ledger import book
 from omni_bulk.ledger.writer import Transaction
@@ -53,12 +53,13 @@ class InDoubt:
     presumed_at: int | None
     run: int
     resend_after: int | None
+    number: str | None = field(default=None, repr=False)
 
 
 def in_doubt(db: sqlite3.Connection, campaign: int) -> list[InDoubt]:
     """The campaign's unknown messages, by id."""
     sql = (
-        "SELECT id, ref, country, coalesce(segments, 1), claimed_at, copy, presumed_at, run, resend_after "
+        "SELECT id, ref, country, coalesce(segments, 1), claimed_at, copy, presumed_at, run, resend_after, number "
         "FROM message INDEXED BY message_open_ref WHERE campaign = ? AND state = ? AND ref IS NOT NULL "
         "AND (state = 5 OR copy > 1 OR (state = 2 AND msg_key IS NULL)) ORDER BY id"
     )

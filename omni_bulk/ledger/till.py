@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from omni_bulk.cost import SLOT, Bound, Budget, Prices, Spent, no_price, used_up
 from omni_bulk.errors import Stopped
+from omni_bulk.spans import Span
 
 if TYPE_CHECKING:
     from omni_bulk.ledger.writer import Transaction
@@ -36,6 +37,17 @@ def spent_by_campaign(db: sqlite3.Connection, campaign: int) -> list[Spent]:
 def spent_by_account(db: sqlite3.Connection, account: int, since: int, until: int = _END) -> list[Spent]:
     """What an account spent from one slot on, up to another: all its campaigns and single sends."""
     return [Spent(*row) for row in db.execute(_ALL, (since, until, account))]
+
+
+def spent_by_slot(db: sqlite3.Connection, span: Span) -> Iterator[tuple[int, int, Spent]]:
+    """What everybody spent in a span that has both ends, on quarters of an hour: (campaign, slot, what)."""
+    sql = (
+        "SELECT campaign, slot, country, prefix, segments FROM spent WHERE slot >= ? AND slot < ? AND segments <> 0 "
+        "ORDER BY slot"
+    )
+    assert span.start is not None and span.end is not None  # noqa: S101, PT018
+    for campaign, slot, *spent in db.execute(sql, (span.start // SLOT, span.end // SLOT)):
+        yield campaign, slot, Spent(*spent)
 
 
 @dataclass(slots=True)  # not frozen: one is made for every claim, and that would triple its price

@@ -37,6 +37,9 @@ class Knobs(TypedDict, total=False):
     latency_ms: float
     dlr: bool
     report_delay: float
+    handset_delay: float
+    report_copies: float
+    foreign_reports: float
     report_codes: Mapping[str, str]
     webhook: str | None
     webhook_secret: str | None
@@ -64,8 +67,10 @@ class Options:
     Trouble: `faults` is kind → probability (see `FAULTS`); a ``slow`` answer takes `slow_ms` milliseconds more;
     `latency_ms` passes half before and half after a message is taken.
 
-    Reports: `dlr` adds the handset's report to the relay's; they wait `report_delay` seconds. `report_codes` is
-    ref or number → `reportCode` of the last report. With `webhook` (http on a loopback address) reports are pushed
+    Reports: `dlr` adds the handset's report to the relay's; they wait `report_delay` seconds, the handset's
+    `handset_delay` more. With the probability `report_copies` one comes a second time, and with `foreign_reports` there
+    comes, beside that of a message, one of another system. `report_codes` is ref or number → `reportCode` of the last
+    report. With `webhook` (http on a loopback address) reports are pushed
     there and cannot be polled, signed when `webhook_secret` is given.
 
     `log` is a file that gets one JSON line for each message, before the answer. The same `seed` gives the same
@@ -91,6 +96,9 @@ class Options:
     latency_ms: float = 0.0
     dlr: bool = False
     report_delay: float = 0.0
+    handset_delay: float = 0.0
+    report_copies: float = 0.0
+    foreign_reports: float = 0.0
     report_codes: Mapping[str, str] = field(default_factory=dict)
     webhook: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
@@ -103,8 +111,13 @@ class Options:
         for name in ("tps", "token_ttl", "token_limit", "text_limit"):
             _need(name, getattr(self, name), above=0)
         _need("capacity", self.capacity, least=1)
-        for name in ("slow_ms", "latency_ms", "report_delay", "claimed_ttl"):
+        for name in ("slow_ms", "latency_ms", "report_delay", "handset_delay", "claimed_ttl"):
             _need(name, getattr(self, name), least=0)
+        for name in ("report_copies", "foreign_reports"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"The sandbox's {name} must be a probability from 0 to 1, not {getattr(self, name):g}."
+                )
         if self.webhook is not None:
             _need_loopback(self.webhook)
         Faults(self.faults, Random(0))  # raises for a wrong kind or probability

@@ -1,8 +1,8 @@
 """Delivery reports: made as messages are taken, handed out by polling, by webhook or by inquiry."""
 
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from itertools import count
 from random import Random
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ BATCH = 1_000  # reports in one polling answer, at most (guide)
 POLL_DAYS = 3  # a report not collected for longer is deleted (guide)
 INQUIRY_DAYS = 30  # how far back an inquiry reaches (guide)
 
-Report = dict[str, str]
+Report = Mapping[str, object]
 
 # reportCode → reportText, the commoner ones; the codes are from the vendor's next API, the wording is ours.
 REPORT_TEXTS = {
@@ -30,7 +30,7 @@ REPORT_TEXTS = {
 
 
 class Leg(NamedTuple):
-    """One report to come: of the relay, or (with `handset`) of the phone. `due` is in epoch seconds."""
+    """One report to come: of the relay, or (with `handset`) of the phone, so late. `due` is in epoch seconds."""
 
     message: Taken
     handset: bool
@@ -38,7 +38,7 @@ class Leg(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """A report put into the queue from outside (`Reports.push`)."""
+    """A report that is written already: put into the queue from outside (`Reports.push`), foreign, or a copy."""
 
     report: Report
     due: float
@@ -52,37 +52,57 @@ class Outstanding(NamedTuple):
     due: float
 
 
-def _due(entry: Leg | Pushed) -> float:
-    return entry.due
-
-
 class Reports:
     """The account's one queue of reports. Nothing leaves it before it was acked, but by age.
 
     `delivered`, `purged` and `undelivered` count reports: acked or taken by the webhook, deleted after 3 days, and
-    refused by the webhook for good.
+    refused by the webhook for good; `copied` those that were queued once more, `foreign` those of another system.
     """
 
     def __init__(self, options: Options, *, clock: Callable[[], float], rng: Random) -> None:
-        self.delivered = self.purged = self.undelivered = 0
+        self.delivered = self.purged = self.undelivered = self.copied = self.foreign = 0
         self._options = options
         self._clock = clock
         self._rng = rng
-        self._waiting: deque[Leg | Pushed] = deque()
+        self._waiting: list[tuple[float, int, Leg | Pushed]] = []  # a heap: by due, then as they came
+        self._order = count()
         self._outstanding: Outstanding | None = None
         self._legs: dict[str, list[Leg]] = {}
 
     def add(self, message: Taken) -> None:
-        """Queue the report of the relay for a message just taken, and with `dlr` the handset's behind it."""
+        """Queue the report of the relay for a message just taken, and with `dlr` the handset's behind it.
+
+        Now and then, as the options say, another system's report comes in beside.
+        """
         due = message.time + self._options.report_delay
-        legs = [Leg(message, handset, due) for handset in ((False, True) if self._options.dlr else (False,))]
+        legs = [Leg(message, handset=False, due=due)]
+        if self._options.dlr:
+            legs.append(Leg(message, handset=True, due=due + self._options.handset_delay))
         self._legs[message.msg_key] = legs
-        self._waiting.extend(legs)
+        for leg in legs:
+            self._queue(leg)
+        if self._strikes(self._options.foreign_reports):
+            self.foreign += 1
+            theirs = {"msgKey": f"foreign-{self._rng.getrandbits(64):016x}", "ref": f"theirs-{self.foreign}"}
+            self._queue(Pushed({**self._written(legs[0]), **theirs}, due))
 
     def push(self, report: Report) -> None:
         """Queue a ready-made report as due now: a foreign one, a copy, or one with a code nobody has listed."""
-        now = self._clock()
-        self._waiting.insert(bisect_right(self._waiting, now, key=_due), Pushed(report, now))
+        self._queue(Pushed(report, self._clock()))
+
+    def _queue(self, entry: Leg | Pushed) -> None:
+        heappush(self._waiting, (entry.due, next(self._order), entry))
+
+    def _strikes(self, probability: float) -> bool:
+        return probability > 0 and self._rng.random() < probability
+
+    def _next(self) -> Leg | Pushed:
+        """The next report out of the queue. Now and then it is queued once more: what was acked may come again."""
+        entry = heappop(self._waiting)[2]
+        if isinstance(entry, Leg) and self._strikes(self._options.report_copies):
+            self.copied += 1
+            self._queue(Pushed(self._written(entry), self._clock()))
+        return entry
 
     def counts(self) -> dict[str, int]:
         """How many reports are where, for the statistics."""
@@ -92,6 +112,8 @@ class Reports:
             "delivered": self.delivered,
             "purged": self.purged,
             "undelivered": self.undelivered,
+            "copied": self.copied,
+            "foreign": self.foreign,
         }
 
     def poll(self) -> Answer:
@@ -125,17 +147,17 @@ class Reports:
         self._purge()
         if self.seconds_to_next() != 0:
             return None
-        return self._written(self._waiting.popleft())
+        return self._written(self._next())
 
     def seconds_to_next(self) -> float | None:
         """How long until the next report is due: 0 for now, None when the queue is empty."""
-        return max(0.0, self._waiting[0].due - self._clock()) if self._waiting else None
+        return max(0.0, self._waiting[0][0] - self._clock()) if self._waiting else None
 
     def _next_batch(self) -> Outstanding | None:
         now = self._clock()
         entries: list[Leg | Pushed] = []
-        while self._waiting and len(entries) < BATCH and self._waiting[0].due <= now:
-            entries.append(self._waiting.popleft())
+        while self._waiting and len(entries) < BATCH and self._waiting[0][0] <= now:
+            entries.append(self._next())
         if not entries:
             return None
         report_id = f"{self._rng.getrandbits(96):024x}"
@@ -144,8 +166,8 @@ class Reports:
 
     def _purge(self) -> None:
         oldest = self._clock() - POLL_DAYS * DAY
-        while self._waiting and self._waiting[0].due < oldest:
-            self._waiting.popleft()
+        while self._waiting and self._waiting[0][0] < oldest:
+            heappop(self._waiting)
             self.purged += 1
         if self._outstanding is not None and self._outstanding.due < oldest:
             self.purged += len(self._outstanding.reports)

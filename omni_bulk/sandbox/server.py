@@ -1,6 +1,7 @@
 """The sandbox over HTTP: aiohttp around `State`. It listens on 127.0.0.1 only and speaks API v1 as the SDKs expect it."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -186,9 +187,31 @@ class Sandbox:
                 return web.Response(body=orjson.dumps(self.stats()), content_type=JSON)
             case "GET", "/sandbox/messages", _:
                 return self._listed(request)
+            case "POST", "/sandbox/advance" | "/sandbox/reports", _:
+                return await self._moved(path, request)
         known = path in {_TOKEN, _SEND, _POLL} or folder in {_POLL, _INQUIRY, "/sandbox"}
         status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
         return web.Response(status=status, text=status.phrase)
+
+    async def _moved(self, path: str, request: web.BaseRequest) -> web.Response:
+        """``/sandbox/advance`` moves the clock (``{"seconds": 259200}``), ``/sandbox/reports`` queues a report as it is."""
+        try:
+            given = orjson.loads(await request.read())
+        except orjson.JSONDecodeError:
+            given = None
+        if not isinstance(given, dict):
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text="a JSON object is needed\n")
+        if path == "/sandbox/reports":
+            self.state.reports.push(given)
+            self._wake()
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        seconds = given.get("seconds")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+            return web.Response(
+                status=HTTPStatus.BAD_REQUEST, text='the body is {"seconds": N}, and N is not negative\n'
+            )
+        self.advance(seconds)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _do(self, request: web.BaseRequest, place: Place, act: Callable[[], Answer]) -> web.StreamResponse:
         fault = self.faults.queued(place)

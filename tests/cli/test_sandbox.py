@@ -39,9 +39,31 @@ def test_a_port_that_is_taken(call: Call, api: Sandbox) -> None:
         (("--limiter", "leaky"), "limiter"),
         (("--webhook", "http://example.invalid/"), "on this machine"),
         (("--port", "70000"), "--port"),
+        (("--report-copies", "2"), "probability"),
+        (("--handset-delay", "-1"), "at least 0"),
+        (("--report-code", "23001"), "--report-code takes"),
     ],
 )
 def test_what_cannot_be_served(flags: tuple[str, ...], sentence: str, call: Call) -> None:
     ran = call("sandbox", *flags)
     assert (ran.code, sentence in ran.err) == (2, True)
     assert "Traceback" not in ran.err
+
+
+def test_it_plays_what_a_queue_of_reports_does() -> None:
+    write_list(20)
+    flags = (
+        "--port", "0", "--dlr", "--seed", "5", "--report-copies", "0.5", "--foreign-reports", "0.2", "--report-code",
+        "+821020000003=23001",
+    )  # fmt: skip
+    with started("sandbox", *flags, env=environment(), stdout=subprocess.PIPE) as served:
+        assert served.stdout is not None
+        lines = [served.stdout.readline().decode() for _ in range(4)]
+        exports = dict(pair.split("=", 1) for line in lines[2:] for pair in line.split()[1:])
+        env = environment(None, **exports, OMNI_LEDGER="ledger.db")
+        assert run("send", "list.csv", "--text", "x", "--from", FROM, env=env).code == 0
+        ran = run("reports", "--poll", "--json", env=env)
+        assert ran.code == 0, ran.err
+        assert ran.json["joined"] == 40
+        assert ran.json["foreign"] > 0 and ran.json["duplicates"] > 0
+        assert run("status", "list", "--json", env=env).json["delivery"]["undelivered"] == 1

@@ -81,7 +81,7 @@ def test_a_ledger_without_campaigns(call: Call, api: Sandbox) -> None:
     write_list(1)
     assert call(*USUAL, "--campaign", "a/b").code == 2
     assert call("status", "--ledger", "ledger.db").out == b"No campaign yet.\n"
-    assert orjson.loads(call("status", "--ledger", "ledger.db", "--json").out) == {"campaigns": []}
+    assert orjson.loads(call("status", "--ledger", "ledger.db", "--json").out) == {"campaigns": [], "warnings": []}
 
 
 @pytest.mark.usefixtures("sent")

@@ -1,15 +1,18 @@
 """From reports to a fate: whatever their order, and however often each came."""
 
+import json
 from dataclasses import replace
 from random import Random
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_bulk.cli.desk import report_codes
-from omni_bulk.delivery import Delivery, Fate, Outcome, fold, parse_codes
-from omni_bulk.model import Report, Whose
+from omni_bulk.delivery import Delivery, Fate, Outcome, embedded, fold, other_fields, parse_codes
+from omni_bulk.joining import read_report
+from omni_bulk.model import Report, Way, Whose
 
 CODES = report_codes()
 
@@ -103,3 +106,28 @@ def test_what_arrived_has_arrived(found: list[Report]) -> None:
     if before.delivery is Delivery.DELIVERED:
         assert fold([*found, late], CODES).delivery is Delivery.DELIVERED
     assert fold([], CODES) == Fate()
+
+
+@pytest.mark.parametrize(
+    ("raw", "other"),
+    [
+        (None, {}),
+        ({}, {}),
+        ([1], {}),
+        ({"msgKey": "k", "ref": None, "carrier": "", "resCnt": 2}, {}),
+        ({"msgKey": "k", "resCnt": "two", "reportTime": "soon"}, {"resCnt": "two", "reportTime": "soon"}),
+        ({"msgKey": "k", "network": {"mcc": 450}, "retry": None}, {"network": {"mcc": 450}, "retry": None}),
+        ({"msgKey": "k", "id": 1 << 70, "half": "\ud83d"}, {"id": 1 << 70, "half": "\ud83d"}),
+    ],
+)
+def test_what_no_column_has_is_kept(raw: object, other: dict[str, object]) -> None:
+    made = read_report(raw, source=Way.POLL, proven=True, received_at=0)
+    said = other_fields(made)
+    assert json.loads(said or "{}") == other
+    assert embedded(said) is None if not other else said.startswith("{")
+
+
+def test_a_word_in_its_place_stays_a_string() -> None:
+    assert embedded("(masked)") == "(masked)"
+    assert orjson.dumps({"other": embedded('{"id":18446744073709551617}')}) == b'{"other":{"id":18446744073709551617}}'
+    assert other_fields(replace(Report("k"), json=b"")) == ""

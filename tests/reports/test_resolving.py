@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from tests.reports.conftest import Opened
 from tests.reports.kit import FROM, HOUR, Post, raw_report, rows
 
 
-async def decide(here: Post, name: str = "october", said: list[Said] | None = None) -> Doubt:
-    async with here.omni() as omni:
+async def decide(here: Post, name: str = "october", said: list[Said] | None = None, **settings: Path) -> Doubt:
+    async with here.omni(**settings) as omni:
         with omni.account.ledger.reading() as db:
             row = reading.campaigns_named(db, name)[0]
         return await resolve(omni.account, row, said or ())
@@ -47,6 +48,18 @@ async def test_silence_after_three_watched_days_is_presumed_unsent(post: Opened)
         doubt = await decide(here)
         assert (doubt.presumed, doubt.still_unknown, doubt.segments, doubt.countries) == (1, 0, 1, Counter(KR=1))
         assert here.states() == {State.ACCEPTED: 39, State.UNKNOWN: 1}, "presumed is not settled"
+
+
+async def test_what_posting_again_costs_is_known_by_number_prefix(post: Opened, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.csv"
+    prices.write_text("country,price,currency\nKR,9,KRW\n+82101,4.5,\n", "utf-8")
+    dear = tmp_path / "dear.csv"
+    dear.write_text("country,price,currency\nJP,60,KRW\n", "utf-8")
+    async with post() as here:
+        await silence(here)
+        assert (await decide(here)).cost is None
+        assert (await decide(here, prices=prices)).cost == Decimal("4.5")
+        assert (await decide(here, prices=dear)).cost is None, "no price for Korea"
 
 
 async def test_under_three_days_nothing_is_presumed(post: Opened) -> None:

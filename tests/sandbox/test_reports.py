@@ -144,7 +144,7 @@ def test_an_outstanding_batch_grows_too_old_as_well() -> None:
     assert account.ack(batch["reportId"]) == "A802"
     assert account.poll()["report"] is None
     assert account.state.stats()["reports"] == {
-        "waiting": 0, "outstanding": 0, "delivered": 0, "purged": 1, "undelivered": 0,
+        "waiting": 0, "outstanding": 0, "delivered": 0, "purged": 1, "undelivered": 0, "copied": 0, "foreign": 0,
     }  # fmt: skip
 
 
