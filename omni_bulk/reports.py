@@ -31,6 +31,7 @@ from omni_bulk.ledger.reports import BLOCK, Searcher, Stored
 from omni_bulk.ledger.writer import Writer
 from omni_bulk.lock import CollectorLock
 from omni_bulk.model import Report, Way, Whose
+from omni_bulk.projection import bring_up_to_date
 
 CHECKPOINT_EVERY = 50  # transactions of up to 200 reports
 IDLE_FIRST, IDLE_MAX, IDLE_GROWTH = 2.0, 30.0, 1.5  # s between polls that found nothing
@@ -266,20 +267,22 @@ class Collector:
 
     async def _judge(self) -> bool:
         """One look at everything that is not judged for good. True when a message was settled: others may follow."""
-        after, settled = 0, 0
+        after, settled = 0, list[int]()
         while judged := await self._write(partial(_judge_block, account=self._account, after=after)):
             after = judged[-1][0].id
             proofs = [(one, told) for one, told in judged if told.settles]
             lost: set[int] = set()
             if proofs:
                 lost = await self._account.ledger.write(partial(_settle, proofs=proofs))
-                settled += len(proofs) - len(lost)
+                settled += [told.message for one, told in proofs if told.message is not None and one.id not in lost]
             sure = [(one, told) for one, told in judged if one.id not in lost]
             await self._file_foreign(sure)
             await self._write(partial(reports.pronounce, account=self._account.id, judged=sure))
             self._count(sure)
-        self.counts.settled += settled
-        return settled > 0
+        self.counts.settled += len(settled)
+        if settled:
+            await asyncio.to_thread(bring_up_to_date, self._account.ledger, settled)
+        return bool(settled)
 
     async def _file_foreign(self, judged: Iterable[tuple[Report, Judgement]]) -> None:
         if self._foreign is None:

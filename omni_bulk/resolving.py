@@ -5,6 +5,7 @@ and nearly everybody else of the same run and country has one, a message without
 inference: such a message stays `unknown`, is called presumed unsent, and is posted again only when the operator asks.
 """
 
+import asyncio
 import csv
 import io
 import sqlite3
@@ -23,6 +24,7 @@ from omni_bulk.ledger import Transaction, book, reports, settling
 from omni_bulk.ledger.settling import InDoubt
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow, Status
+from omni_bulk.projection import append_settled
 from omni_bulk.reports import Collector
 from omni_bulk.source import read_text
 
@@ -79,6 +81,8 @@ async def resolve(account: Account, row: CampaignRow, said: Iterable[Said] = (),
                 silent = settling.in_doubt(db, row.id)
             judged = await collector.look(partial(_judge, silent=silent, account=account, campaign=row.id))
         await _presume(account, judged, doubt)
+        if doubt.recovered + doubt.settled + doubt.by_hand:
+            await asyncio.to_thread(append_settled, account.ledger, row)
     finally:
         lock.release()
     return doubt
