@@ -55,7 +55,8 @@ def test_ctrl_c_while_sending_drains_and_says_how_to_go_on(served: Served) -> No
     assert "Campaign list: 1,000 recipients" in shown  # of the plan, also those that were not read
     left = 1_000 - served.taken()
     assert f"{left:,} not sent yet" in shown
-    assert shown.rstrip().endswith("Run the same command again to go on; nobody gets a second message.")
+    assert "Run the same command again to go on; nobody gets a second message." in shown
+    assert shown.rstrip().endswith("omni-bulk reports --poll")
     assert {line["status"] for line in results()} == {"accepted"}
     assert len(results()) == served.taken()
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -170,11 +171,13 @@ async def test_tokens_that_end_long_before_they_say_cost_a_refresh_and_no_messag
         Sandbox(tps=None, token_ttl=life, claimed_ttl=86_400, latency_ms=5) as sandbox,
         stage(tmp_path, sandbox.url, rate=400) as here,
     ):
+        began = monotonic()
         run = await here.go(recipients(600))
+        seconds = monotonic() - began
         await here.check(sandbox, run)
         stats = sandbox.stats()
         assert stats["taken"] == 600
-        assert stats["tokens"] <= 2 + 3 / life
+        assert stats["tokens"] <= 2 + seconds / life
         assert stats["codes"].get("A001", 0) <= 32 * stats["tokens"]
         if life < 1:
             assert stats["tokens"] >= 4
