@@ -14,10 +14,6 @@ class Span:
     start: int | None = None
     end: int | None = None
 
-    @property
-    def everything(self) -> bool:
-        return self.start is None and self.end is None
-
 
 def span_of(since: str | None, until: str | None, zone: tzinfo) -> Span:
     """The span between two times as written: ISO 8601, in `zone` unless they say otherwise.

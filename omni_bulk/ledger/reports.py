@@ -115,22 +115,6 @@ def message_of(db: sqlite3.Connection, msg_key: str) -> list[int]:
     return [int(row[0]) for row in db.execute("SELECT message FROM key WHERE digest = ?", (digest,))]
 
 
-def count_strange(db: sqlite3.Connection, account: int) -> dict[Whose, int]:
-    """How many messages have a double, and how many reports are unmatched, foreign or still open."""
-    counts = dict.fromkeys((Whose.DOUBLE, Whose.UNMATCHED, Whose.FOREIGN, Whose.WAITING, Whose.HINT), 0)
-    sql = (
-        "SELECT verdict, CASE verdict WHEN 'double' THEN count(DISTINCT message) ELSE count(*) END FROM report "
-        "WHERE account = ? AND verdict IN ('double', 'unmatched', 'foreign') GROUP BY verdict"
-    )
-    counts |= {Whose(verdict): count for verdict, count in db.execute(sql, (account,))}
-    sql = (
-        "SELECT verdict, count(*) FROM report WHERE account = ? AND (verdict IS NULL OR verdict IN ('waiting', 'hint')) "
-        "AND verdict IS NOT NULL GROUP BY verdict"
-    )
-    counts |= {Whose(verdict): count for verdict, count in db.execute(sql, (account,))}
-    return counts
-
-
 def doubles(db: sqlite3.Connection, campaign: int) -> list[int]:
     """The messages of a campaign that were accepted twice without a resend."""
     sql = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from omni_bulk.ledger import book
 from omni_bulk.ledger.writer import Transaction
-from omni_bulk.model import CampaignRow, Result, State, Status
+from omni_bulk.model import Result, State, Status
 
 REPORTED = "reported"  # the reason of an `accepted` that a delivery report proved
 
@@ -70,10 +70,3 @@ def presume_unsent(tx: Transaction, messages: Sequence[int], now: int) -> int:
     """Takes the silence about these unknowns for "never sent". They stay unknown until somebody resends them."""
     sql = "UPDATE message SET presumed_at = ? WHERE id = ? AND state = ? AND presumed_at IS NULL"
     return sum(tx.db.execute(sql, (now, one, State.UNKNOWN)).rowcount for one in messages)
-
-
-def campaign_of(db: sqlite3.Connection, campaign: int) -> CampaignRow | None:
-    """A campaign by its id."""
-    sql = "SELECT account, name FROM campaign WHERE id = ?"
-    row = db.execute(sql, (campaign,)).fetchone()
-    return None if row is None else book.find_campaign(db, row[0], row[1])

@@ -30,9 +30,9 @@ def test_times_are_exact_and_in_the_zone_unless_they_say_otherwise() -> None:
 
 
 def test_open_spans() -> None:
-    assert span_of(None, None, SEOUL).everything
-    assert not span_of("2026-11-01", None, SEOUL).everything
-    assert not span_of(None, "2026-11-01", SEOUL).everything
+    assert span_of(None, None, SEOUL) == Span()
+    assert span_of("2026-11-01", None, SEOUL).end is None
+    assert span_of(None, "2026-11-01", SEOUL).start is None
 
 
 @pytest.mark.parametrize(
