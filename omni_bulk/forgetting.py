@@ -22,7 +22,7 @@ from omni_bulk.identity import Identities
 from omni_bulk.ledger import Transaction, book, erasure, places, reading
 from omni_bulk.ledger.report_file import open_reports, reports_path
 from omni_bulk.ledger.schema import ledger_key
-from omni_bulk.lock import CampaignLock, CollectorLock, anybody, is_alive, owner_path
+from omni_bulk.lock import CollectorLock, UpkeepLock, anybody, is_alive, owner_path
 from omni_bulk.model import CampaignRow
 from omni_bulk.pruning import packing
 from omni_bulk.replacing import replacing
@@ -118,7 +118,7 @@ class _Erasing:
 
     def campaign(self, row: CampaignRow, own: Iterable[Path], *, found: bool) -> None:
         """Everything of one campaign, under its lock; a sentence in `held` when somebody has that."""
-        lock = CampaignLock(self._ledger, row.uuid, name=repr(row.name))
+        lock = UpkeepLock(self._ledger, row.uuid, name=repr(row.name))
         try:
             with lock:
                 self._end_claims(row)

@@ -148,6 +148,14 @@ class CampaignLock:
         return f"Another run holds campaign {self._name}{who}. Wait for it to end, or give --lock-wait SECONDS."
 
 
+class UpkeepLock(CampaignLock):
+    """The same lock, for who does not wait: a campaign that is held is left for the next time."""
+
+    def _sentence(self, holder: Holder | None) -> str:
+        who = f": {holder}" if holder else ""
+        return f"a run holds campaign {self._name}{who}. Run the same command again when it has ended"
+
+
 class CollectorLock(CampaignLock):
     """Keeps two collectors off one account's queue of reports: each would take what the other waits for."""
 

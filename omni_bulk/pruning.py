@@ -6,7 +6,7 @@ messages lose their details, and last the lines go, up to which the campaign is 
 
 import gzip
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,10 @@ from omni_bulk.ledger import Transaction, book, places, pruning, reports
 from omni_bulk.ledger.pruning import Old
 from omni_bulk.ledger.report_file import open_reports, reports_path
 from omni_bulk.ledger.schema import open_ledger
-from omni_bulk.lock import CampaignLock, anybody
-from omni_bulk.model import Report
+from omni_bulk.lock import UpkeepLock, anybody
 from omni_bulk.replacing import replacing
 
+REST = 0.02  # s between two transactions while somebody else is at work
 LEVEL = 6  # of gzip: a tenth of the lines' size, at some 30 MB a second
 
 
@@ -58,9 +58,10 @@ def prune(ledger: Path, before: int, archive: Path | None) -> Pruned:
         db = stack.enter_context(closing(open_ledger(ledger, create=False)))
         collected = stack.enter_context(closing(open_reports(ledger))) if reports_path(ledger).exists() else None
         for one in pruning.old(db, before):
+            busy = anybody(ledger)
             try:
-                with CampaignLock(ledger, one.row.uuid, name=repr(one.row.name)):
-                    _prune_one(db, collected, one, archive, done)
+                with UpkeepLock(ledger, one.row.uuid, name=repr(one.row.name)):
+                    _prune_one(db, collected, one, archive, done, rest=REST if busy else 0.0)
             except Refused as refused:
                 done.held.append(str(refused))
         both = [db] if collected is None else [db, collected]
@@ -71,34 +72,28 @@ def prune(ledger: Path, before: int, archive: Path | None) -> Pruned:
 
 
 def _prune_one(
-    db: sqlite3.Connection, collected: sqlite3.Connection | None, one: Old, archive: Path | None, done: Pruned
-) -> None:
+    db: sqlite3.Connection, collected: sqlite3.Connection | None, one: Old, archive: Path | None, done: Pruned,
+    rest: float,
+) -> None:  # fmt: skip
     campaign = one.row.id
     db.execute("BEGIN IMMEDIATE")  # what a killed run left claimed gets its line first
     book.recover(Transaction(db), one.row)
     seq = int(db.execute("SELECT seq FROM campaign WHERE id = ?", (campaign,)).fetchone()[0])
     db.execute("COMMIT")
-    ids = [] if collected is None else [report.id for report in _reports(collected, campaign)]
+    ids = [] if collected is None else sorted(one.id for one in reports.whole_of_campaign(collected, campaign))
     if archive is not None:
         stem = f"{one.row.name}-{one.row.uuid[:8]}"
         lines = f"{stem}.{one.pruned + 1}-{seq}.results.jsonl.gz"
         _write(db, one, archive / lines, book.lines(db, campaign, one.pruned, seq), done)
         if collected is not None and ids:
-            told = (report_line(report) for report in _reports(collected, campaign) if report.id <= ids[-1])
+            told = (report_line(one) for one in reports.whole_of_campaign(collected, campaign) if one.id <= ids[-1])
             _write(db, one, archive / f"{stem}.{ids[0]}-{ids[-1]}.reports.jsonl.gz", told, done)
     if collected is not None:
-        done.reports += pruning.strip_reports(collected, ids)
-    done.messages += pruning.strip_messages(db, campaign)
-    pruning.delete_lines(db, campaign, one.pruned, seq)
+        done.reports += pruning.strip_reports(collected, ids, rest)
+    done.messages += pruning.strip_messages(db, campaign, rest)
+    pruning.delete_lines(db, campaign, one.pruned, seq, rest)
     done.lines += seq - one.pruned
     done.campaigns += 1
-
-
-def _reports(db: sqlite3.Connection, campaign: int) -> Iterator[Report]:
-    last = 0
-    while block := reports.whole_of_campaign(db, campaign, last):
-        yield from block
-        last = block[-1].id
 
 
 def packing(file: IO[bytes]) -> gzip.GzipFile:

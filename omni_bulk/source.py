@@ -9,7 +9,6 @@ What holds for the whole list is known before its first row is given: its encodi
 import hashlib
 import io
 import os
-import shutil
 import sys
 import tempfile
 import weakref
@@ -19,7 +18,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from omni_bulk.encoding import encoding_of
 from omni_bulk.errors import InputError
@@ -37,6 +36,7 @@ DELIMITERS: Final[Mapping[str, str]] = {",": ",", ";": ";", "tab": "\t", "\t": "
 TEXT_FILE_MAX: Final = 1024 * 1024
 """Bytes of a template file."""
 
+_COPIED_AT_ONCE: Final = 64 * 1024  # bytes
 _NEEDS_HEADER: Final = "it needs at least a header such as to,name."
 _WORKBOOKS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")  # a zip, an empty one, .xls and its like
 
@@ -224,7 +224,9 @@ class Source:
         number, copy = tempfile.mkstemp(prefix="omni-bulk-")  # mode 0600: it holds numbers
         weakref.finalize(self, Path(copy).unlink, missing_ok=True)
         with os.fdopen(number, "wb") as target, opened as stream:
-            shutil.copyfileobj(stream, target)
+            buffered = cast("io.BufferedReader", stream)
+            while chunk := buffered.read1(_COPIED_AT_ONCE):  # `read` would ask a terminal for its Ctrl-D twice
+                target.write(chunk)
         return Path(copy)
 
     def _bytes(self) -> BinaryIO:

@@ -59,6 +59,7 @@ def forget(
     asked = Asked(listing)
     if listing.note:
         print(f"omni-bulk: {listing.note}", file=sys.stderr)
+    del listing  # with its copy of stdin, a file of numbers
     if not yes and not _agreed(len(asked), *survey(settings.ledger, asked)):
         print("Nothing was erased.", file=sys.stderr)
         return 2

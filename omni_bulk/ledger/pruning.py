@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import sleep
 
 from omni_bulk.ledger import book
 from omni_bulk.model import CampaignRow
@@ -54,11 +55,11 @@ _STRIP = (
 )
 
 
-def strip_messages(db: sqlite3.Connection, campaign: int) -> int:
+def strip_messages(db: sqlite3.Connection, campaign: int, rest: float) -> int:
     """Takes from the messages of a campaign what neither decides nor counts. Gives how many there are."""
     last = count = 0
     while True:
-        with _writing(db):
+        with _writing(db, rest):
             ids = [row[0] for row in db.execute(_STRIP, (campaign, last, BLOCK))]
         if not ids:
             return count
@@ -66,28 +67,32 @@ def strip_messages(db: sqlite3.Connection, campaign: int) -> int:
         count += len(ids)
 
 
-def delete_lines(db: sqlite3.Connection, campaign: int, after: int, upto: int) -> None:
+def delete_lines(db: sqlite3.Connection, campaign: int, after: int, upto: int, rest: float) -> None:
     """Deletes the lines of a campaign and notes up to where, in the same transactions."""
     for end in [*range(after + BLOCK, upto, BLOCK), upto]:
-        with _writing(db):
+        with _writing(db, rest):
             db.execute("DELETE FROM line WHERE campaign = ? AND seq <= ?", (campaign, end))
             db.execute("UPDATE campaign SET pruned_seq = max(pruned_seq, ?) WHERE id = ?", (end, campaign))
 
 
-def strip_reports(db: sqlite3.Connection, ids: Sequence[int]) -> int:
+def strip_reports(db: sqlite3.Connection, ids: Sequence[int], rest: float) -> int:
     """Takes from these reports what they were received as; whose they are, code, time and parts stay."""
     sql = "UPDATE report SET json = x'', text = NULL, carrier = NULL, service = NULL, msg_type = NULL WHERE id = ?"
     for at in range(0, len(ids), BLOCK):
-        with _writing(db):
+        with _writing(db, rest):
             db.executemany(sql, ((one,) for one in ids[at : at + BLOCK]))
     return len(ids)
 
 
 @contextmanager
-def _writing(db: sqlite3.Connection) -> Iterator[None]:
+def _writing(db: sqlite3.Connection, rest: float) -> Iterator[None]:
+    """A transaction, and then so many seconds without one: SQLite's write lock goes to who asks at the right moment, and
+    who waits for it asks up to 100 ms later.
+    """
     db.execute("BEGIN IMMEDIATE")
     yield
     db.execute("COMMIT")
+    sleep(rest)
 
 
 # ── space ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -457,14 +457,20 @@ def count_foreign(db: sqlite3.Connection, account: int, reports: Iterable[Report
 # ── letting go ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def whole_of_campaign(db: sqlite3.Connection, campaign: int, last: int) -> list[Report]:
-    """The next `BLOCK` reports (id over `last`) of a campaign's messages that are still kept as they were received."""
+def whole_of_campaign(db: sqlite3.Connection, campaign: int) -> Iterator[Report]:
+    """The reports of a campaign's messages that are still kept as they were received, by message.
+
+    By message, because the reports of one campaign lie anywhere among those of all others.
+    """
     columns = ", ".join(f"report.{name}" for name in _FIELDS)
-    sql = (
-        f"SELECT {columns} FROM report JOIN ledger.message AS sent ON sent.id = report.message "  # noqa: S608
-        "WHERE report.id > ? AND sent.campaign = ? AND report.json <> x'' ORDER BY report.id LIMIT ?"
+    block = (
+        "SELECT id FROM ledger.message INDEXED BY message_campaign WHERE campaign = ? AND id > ? ORDER BY id LIMIT ?"
     )
-    return [_report(row) for row in db.execute(sql, (last, campaign, BLOCK))]
+    sql = f"SELECT {columns} FROM report WHERE message IN (SELECT value FROM json_each(?)) AND json <> x''"  # noqa: S608
+    last = 0
+    while messages := [row[0] for row in db.execute(block, (campaign, last, BLOCK))]:
+        yield from map(_report, db.execute(sql, (json.dumps(messages),)).fetchall())
+        last = messages[-1]
 
 
 # ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────

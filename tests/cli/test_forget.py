@@ -14,6 +14,7 @@ from omni_bulk.sandbox import Sandbox
 from tests.cli import kit
 from tests.cli.conftest import Call
 from tests.cli.kit import FROM, Ran
+from tests.cli.terminal import CTRL_D, on_terminal
 
 GONE = "+821020000003"
 TRACES = (b"1020000003", b"name 3,", b"2000-0003", b"name 3\n")
@@ -166,6 +167,21 @@ def test_a_cell_that_is_no_number_is_erased_from_the_rejects_and_an_export_is_na
     ran = forget(numbers="+821020000001")
     assert (ran.code, "list.export.csv. An export" in ran.err) == (1, True)
     assert forget(numbers="+821020000001").code == 0  # it is told once
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 2), ("y\n", 0)])
+def test_on_a_terminal_numbers_are_typed_and_a_question_asked(send: Send, answer: str, code: int) -> None:
+    kit.write_list(4)
+    assert send().code == 0
+    assert send("--campaign", "again").code == 0
+    with on_terminal("forget", env=kit.environment()) as terminal:
+        terminal.wait_for("end with Ctrl-D:")
+        terminal.type(f"{GONE}\n{CTRL_D}")
+        terminal.wait_for(r"Erase 1 number from 2 messages of 2 campaigns.*\[y/N\] ")
+        terminal.type(answer)
+        assert terminal.finish() == code
+    assert (traces() == []) is (code == 0)
+    assert ("Nothing was erased." in terminal.plain) is (code == 2)
 
 
 def test_a_run_that_holds_the_campaign_is_named_and_the_number_barred_at_once(
