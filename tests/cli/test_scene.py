@@ -18,10 +18,11 @@ def test_everything_is_settled_acked_and_exported() -> None:
     with kit.sandbox(**knobs) as served:
         env = kit.environment(served, OMNI_LEDGER="ledger.db", OMNI_DLR="1")
         kit.write_list(COUNT)
-        sent = kit.run(
+        sending = (
             "send", "list.csv", "--text", "hi {name}", "--from", FROM, "--yes", "--rate", "3000", "--max-unknown-rate", "1",
-            "--max-failure-rate", "1", env=env,
+            "--max-failure-rate", "1",
         )  # fmt: skip
+        sent = kit.run(*sending, env=env)
         assert sent.code == 3, sent.err
         unknown = Counter(line["status"] for line in kit.results())["unknown"]
         assert 0 < unknown < COUNT / 10
@@ -37,6 +38,9 @@ def test_everything_is_settled_acked_and_exported() -> None:
         assert (left["waiting"], left["outstanding"], left["delivered"]) == (0, 0, 2 * COUNT + 6)
         foreign = kit.results("foreign.jsonl")
         assert Counter(line["msgKey"] for line in foreign) == dict.fromkeys(theirs, 2)
+        posts = served.stats()["posts"]
+        assert kit.run(*sending, env=env).code == 0  # the run that finds everything done
+        assert served.stats()["posts"] == posts
         ours = [json.loads(line) for line in served.log.read_bytes().splitlines()]
         keys = {one["ref"]: one["msgKey"] for one in ours if one["msgKey"] not in theirs}
         final = kit.final(kit.results())
