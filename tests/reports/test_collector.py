@@ -284,6 +284,24 @@ async def test_a_report_of_another_kind_settles_nothing(
         assert [line["collectedReason"] for line in here.lines("foreign.jsonl")] == [reason]
 
 
+async def test_the_same_ref_in_another_system_settles_nobody(post: Opened) -> None:
+    async with post() as here:
+        earlier = here.push(ref="r-0", msgKey="theirs-1")
+        here.advance(1 * HOUR)
+        await _one_unknown(here, "october", rows(1, prefix="r-"), taken=True)
+        domestic = here.push(ref="r-0", msgKey="theirs-2", msgType="sms", serviceType="sms")
+        here.advance(25 * HOUR)
+        later = here.push(ref="r-0", msgKey="theirs-3")
+        async with here.collector() as collector:
+            await collector.own_queue()
+            await collector.poll()
+        assert here.states() == {State.ACCEPTED: 1}
+        assert here.wrong_keys() == []
+        assert dict(here.ask("SELECT msg_key, verdict FROM report WHERE message IS NULL")) == dict.fromkeys(
+            (earlier["msgKey"], domestic["msgKey"], later["msgKey"]), "unmatched"
+        )
+
+
 async def test_yesterdays_late_report_does_not_settle_tonights_unknown(post: Opened) -> None:
     async with post() as here:
         late = here.push(ref="r-0")
