@@ -178,7 +178,17 @@ def test_the_exit_codes_are_those_of_the_code(page: str) -> None:
 
 def test_the_fields_are_those_of_a_line(page: str) -> None:
     line = to_line(
-        Result(1, "id", "name", Status.ACCEPTED, warnings=("one",), duplicate_of="ref", wire_ref="ref~2", copy=2)
+        Result(
+            1,
+            "id",
+            "name",
+            Status.ACCEPTED,
+            warnings=("one",),
+            duplicate_of="ref",
+            wire_ref="ref~2",
+            copy=2,
+            forgotten=True,
+        )
     ).decode()
     stated = [name for row in table(page, "`seq`") for name in codes(row[0])]
     assert stated == sorted(stated, key=stated.index)
