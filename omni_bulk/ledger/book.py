@@ -215,9 +215,8 @@ class Admitter:
     def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
         if bars is not None:
-            entry = bars.erased(
-                tx.db, entry
-            )  # also of who has a message: repeats and resends would write it down again
+            # Also of who has a message: a repeated row or a second post would write the number down again.
+            entry = bars.erased(tx.db, entry)
         if self.resends is not None and not self.dry and (again := self._resend(tx, entry, row, self.resends)):
             return again
         if bars is not None and (row is None or row[1] not in TAKEN):

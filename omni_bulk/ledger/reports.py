@@ -184,7 +184,10 @@ def _mark_of(db: sqlite3.Connection, campaign: int, seq: int) -> bytes | None:
     row = db.execute(sql, (campaign, seq)).fetchone()
     if row is None:
         return None
-    line = from_line(row[1])
+    try:
+        line = from_line(row[1])
+    except ValueError:
+        return None
     return f"{row[0]} {line.status} {line.msg_key} {line.sent_at}".encode()
 
 

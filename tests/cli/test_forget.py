@@ -150,7 +150,8 @@ def test_repeated_rows_and_rejects_are_erased(send: Send, forget: Send) -> None:
     assert traces() == []
     assert b"010-2000-0009" in Path("list.rejects.csv").read_bytes()
     assert Path("list.rejects.csv").read_bytes().count(b"\r\n") == 2
-    assert send("--changed-text", "--rejects", "none", "--text", "hello {name}").code == 1
+    kit.write_list(6, extra=[*extra, [GONE, "name 3"], [GONE, "yet another"]])  # a row more: a line about it is written
+    assert send("--extend", "--changed-text", "--rejects", "none", "--text", "hello {name}").code == 1
     assert traces() == []
 
 
