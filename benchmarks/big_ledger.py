@@ -185,11 +185,11 @@ def first_post(ledger: Path) -> float:
     recipients = ledger.with_name(f"{name}.csv")
     recipients.write_text("to\n+821020000001\n", "utf-8")
     command = [sys.executable, "-m", "omni_bulk"]
-    with subprocess.Popen([*command, "sandbox", "--port", "8931"], stdout=subprocess.PIPE) as served:
+    with subprocess.Popen([*command, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True) as served:
         try:
             assert served.stdout is not None
-            served.stdout.readline()
-            url, began = "http://127.0.0.1:8931", time.time()
+            url = served.stdout.readline().split()[4].rstrip(";")  # The sandbox listens on http://…; Ctrl-C ends it.
+            began = time.time()
             settings = {"OMNI_BASE_URL": url, "OMNI_CLIENT_ID": CLIENT, "OMNI_CLIENT_PASSWORD": CLIENT}
             asked = ["send", str(recipients), "--text", "hi", "--from", "0212345678", "--yes", "--quiet"]
             files = ["--ledger", str(ledger), "--out", str(ledger.with_name(f"{name}.jsonl"))]
