@@ -7,15 +7,19 @@ campaign of a million, one of a million known by ref, and the rest in campaigns 
 """
 
 import argparse
+import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from omni_bulk.identity import Identities, own_ref
@@ -162,6 +166,8 @@ def ask(path: Path, messages: int) -> None:
         ("export of a million", "export", "big", "--out", str(path.with_name("big.csv"))),
     ):
         timed(what, path, *arguments)
+    for what, ledger in (("an empty ledger", path.with_name("empty.db")), ("this one", path)):
+        print(f"{'first POST of a new campaign, ' + what:45} {first_post(ledger):8.2f} s")
     with closing(open_ledger(path)) as db:
         print(f"{'sending, per message':45} {hot_path(db) * 1e6:8.1f} µs")
 
@@ -171,6 +177,28 @@ def timed(what: str, path: Path, *arguments: str) -> None:
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-m", "omni_bulk", *arguments, *ledger], capture_output=True, check=False)
     print(f"{what:45} {time.monotonic() - began:8.2f} s, exit {done.returncode}")
+
+
+def first_post(ledger: Path) -> float:
+    """Seconds from the start of a `send` to the moment at which the sandbox has its first message."""
+    name = f"first-{time.time_ns()}"
+    recipients = ledger.with_name(f"{name}.csv")
+    recipients.write_text("to\n+821020000001\n", "utf-8")
+    command = [sys.executable, "-m", "omni_bulk"]
+    with subprocess.Popen([*command, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            url = served.stdout.readline().split()[4].rstrip(";")  # The sandbox listens on http://…; Ctrl-C ends it.
+            began = time.time()
+            settings = {"OMNI_BASE_URL": url, "OMNI_CLIENT_ID": CLIENT, "OMNI_CLIENT_PASSWORD": CLIENT}
+            asked = ["send", str(recipients), "--text", "hi", "--from", "0212345678", "--yes", "--quiet"]
+            files = ["--ledger", str(ledger), "--out", str(ledger.with_name(f"{name}.jsonl"))]
+            subprocess.run([*command, *asked, *files], env={**os.environ, **settings}, check=True)
+            with urllib.request.urlopen(f"{url}/sandbox/messages") as answer:
+                (message,) = json.loads(answer.read())
+        finally:
+            served.terminate()
+    return datetime.fromisoformat(message["time"]).timestamp() - began
 
 
 def hot_path(db: sqlite3.Connection, count: int = 20_000) -> float:
