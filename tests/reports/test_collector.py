@@ -11,8 +11,9 @@ import pytest
 from omni_bulk.account import World
 from omni_bulk.errors import LedgerError, OutputError, Refused, Stopped
 from omni_bulk.joining import Batch, read_report
-from omni_bulk.model import Report, State, Way, Whose
+from omni_bulk.model import Report, Result, State, Status, Way, Whose
 from omni_bulk.reports import Collector
+from omni_bulk.results import to_line
 from tests.reports.conftest import Opened
 from tests.reports.kit import HOUR, Post, raw_report, rows
 
@@ -492,7 +493,9 @@ async def test_a_report_without_a_ref_that_was_faster_than_the_answer_is_joined_
             assert here.verdicts() == {"foreign": 1}
             with closing(sqlite3.connect(here.ledger)) as db, db:  # the answer comes after all
                 db.execute("UPDATE message SET state = 2, msg_key = ?, seq = 1", (message.msg_key,))
-                db.execute("INSERT INTO line VALUES (1, 1, 1, '{}')")
+                ((uuid,),) = db.execute("SELECT uuid FROM campaign").fetchall()
+                line = to_line(Result(1, uuid, "night", Status.ACCEPTED, msg_key=message.msg_key))
+                db.execute("INSERT INTO line VALUES (1, 1, 1, ?)", (line,))
                 db.execute("UPDATE campaign SET seq = 1")
             await collector.take(())
         assert here.verdicts() == {"joined": 1}
