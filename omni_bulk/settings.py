@@ -356,6 +356,11 @@ def duration(text: str) -> float | None:
     return number * _UNITS.get(text[-1:], 1) if 0 < number < 1e9 else None
 
 
+def must_be(field: str) -> str:
+    """The clause that says what a setting may be."""
+    return _MUST_BE.get(field, "")
+
+
 def _plain(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 

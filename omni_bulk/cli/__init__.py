@@ -18,13 +18,12 @@ app = typer.Typer(
     help="Bulk international SMS through the Infobank OMNI API. Without a verb, `send` is meant: "
     "omni-bulk campaign.csv --text-file campaign.txt --from 0212345678",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-VERBS = ("send", "check", "status", "suppress", "sandbox")
-_GLOBAL = ("-h", "--help", "--version")
+VERBS = ("init", "doctor", "send", "check", "status", "suppress", "sandbox")
+_GLOBAL = ("-h", "--help", "--version", "--install-completion", "--show-completion")
 
 
 @app.callback(invoke_without_command=True)
@@ -45,6 +44,8 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit code. Sentences go to stderr; a traceback only for a bug (70)."""
     from omni_bulk.cli import (  # noqa: F401, PLC0415  they add their verbs, in this order
         check,
+        doctor,
+        init,
         sandbox,
         send,
         status,
