@@ -3,19 +3,17 @@
 import contextlib
 import getpass
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from omni_bulk.cli import app
 from omni_bulk.errors import OutputError, SettingsError
-
-if TYPE_CHECKING:
-    from omni_bulk.cli.screen import Screen
 
 _TRIES = 3  # times that something usable may be typed
 _FROM_SHOWN = "0212345678"  # in the commands to try, when no originating number was given
@@ -36,8 +34,6 @@ def init(
     replace: Annotated[bool, typer.Option("--replace", help="Replace what is there without asking.")] = False,
 ) -> int:  # fmt: skip
     """Ask for the credentials once; write them, the settings file and a list to try. Sends nothing."""
-    from omni_bulk.cli.screen import Screen  # noqa: PLC0415  not for --help
-
     if stdin and without_credentials:
         raise SettingsError("--stdin and --without-credentials contradict each other: keep one")
     asks = not (stdin or without_credentials)
@@ -46,12 +42,11 @@ def init(
             "init asks for the credentials, and there is no terminal to ask on: give them as two lines on stdin with "
             "--stdin, or write the rest with --without-credentials"
         )
-    return _Init(Screen(), folder, from_, asks=asks, replace=replace).go(credentials=not without_credentials)
+    return _Init(folder, from_, asks=asks, replace=replace).go(credentials=not without_credentials)
 
 
 class _Init:
-    def __init__(self, screen: "Screen", folder: Path, from_: str | None, *, asks: bool, replace: bool) -> None:
-        self.screen = screen
+    def __init__(self, folder: Path, from_: str | None, *, asks: bool, replace: bool) -> None:
         self.folder = folder
         self.from_ = from_
         self.asks = asks
@@ -159,7 +154,10 @@ class _Init:
         return [f"{' and '.join(before)} in the environment goes before what is in the files"] if before else []
 
     def _say(self, text: str) -> None:
-        self.screen.say("init", text)
+        from omni_bulk.cli.screen import folded, printable  # noqa: PLC0415
+
+        width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+        print(folded(printable(text), width), file=sys.stderr)
 
     @property
     def _shown(self) -> str:

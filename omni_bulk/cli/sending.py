@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -54,6 +55,12 @@ def main(given: dict[str, Any]) -> int:
     except OmniBulkError as error:
         screen.error(error)
         return error.exit_code
+    except Exception as error:
+        if not screen.json:
+            raise
+        shown = "".join(traceback.format_exception(error))
+        screen.say("bug", "this is a bug; the ledger is consistent", always=True, exit=70, traceback=shown)
+        return 70
 
 
 class Sending:
@@ -283,7 +290,11 @@ class Sending:
             self.screen.say("note", f"note: {error}", style="yellow")
 
     def _print_unrecorded(self, result: Result) -> None:
-        print(orjson.dumps({"event": "unrecorded", **unrecorded_fields(result)}).decode(), file=sys.stderr, flush=True)
+        print(
+            orjson.dumps({"level": "error", "event": "unrecorded", **unrecorded_fields(result)}).decode(),
+            file=sys.stderr,
+            flush=True,
+        )
 
     # ── signals ───────────────────────────────────────────────────────────────────────────────────────────────────
 
