@@ -75,6 +75,7 @@ class Gate:
         self._over: Exception | None = None
         self.throttled = 0
         self.reopened = 0  # good probes
+        self.paused: Callable[[str, float], object] = lambda _cause, _seconds: None  # told of each pause
 
     @property
     def rate(self) -> float:
@@ -142,6 +143,7 @@ class Gate:
     def _pause(self, now: float, seconds: float) -> None:
         self._paused_until = max(self._paused_until or 0.0, now + seconds)
         logger.warning("paused", extra={"event": "paused", "seconds": seconds, "cause": self.waits_for})
+        self.paused(self.waits_for or "throttled", seconds)
 
     async def run(self) -> None:
         """Owns the pace until cancelled. Whoever waits then, or comes later, is told; what was paid for still passes."""
