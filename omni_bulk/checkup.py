@@ -38,7 +38,7 @@ from omni_bulk.findings import (
     room,
     skipped,
 )
-from omni_bulk.ledger.health import Health, health, polled_at
+from omni_bulk.ledger.health import Health, health, reports_of
 from omni_bulk.ledger.schema import VERSION
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.settings import Settings
@@ -189,8 +189,9 @@ def _ledger(path: Path) -> Iterator[Finding]:
         return
     yield _well(path, found)
     yield in_doubt(found.in_doubt)
-    if (at := polled_at(path)) is not None:
-        yield polled(max(0.0, time.time() - at / 1000))
+    reports = reports_of(path)
+    if reports is not None and reports.polled_at is not None:
+        yield polled(max(0.0, time.time() - reports.polled_at / 1000))
 
 
 _RESTORE = (

@@ -124,6 +124,11 @@ class Run:
         self._began = account.world.epoch()
 
     @property
+    def in_hand(self) -> int:
+        """Messages that the workers have, or will have next."""
+        return self._out
+
+    @property
     def waits_for(self) -> str | None:
         """What time of day sending waits for, None while anything is sent."""
         if self._out or self.not_before is None:

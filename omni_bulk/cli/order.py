@@ -61,6 +61,9 @@ class Order:
     max_cost: Decimal | None = None
     start_at: datetime | None = None
     test_to: str | None = field(default=None, repr=False)
+    heartbeat: Path | None = None
+    metrics_file: Path | None = None
+    metrics: tuple[str, int] | None = None
 
 
 class Problems:
@@ -121,6 +124,7 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
     )
     lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
+    metrics = take(lambda: address_of(given["metrics"]))
     max_cost = take(lambda: cost_of(given["max_cost"]))
     start_at = take(lambda: time_of(given["start_at"], "--start-at"))
     test_to = None
@@ -153,6 +157,7 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
         rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
+        heartbeat=given["heartbeat"], metrics_file=given["metrics_file"], metrics=metrics,
     )  # fmt: skip
 
 
@@ -274,6 +279,16 @@ def seconds_of(value: str | None) -> float | None:
     if (seconds := duration(value)) is None:
         raise SettingsError("--deadline takes a duration such as 90s, 30m or 2h")
     return seconds
+
+
+def address_of(value: str | None) -> tuple[str, int] | None:
+    """``9100`` (on this machine alone) or ``HOST:9100`` as host and port."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise SettingsError(f"--metrics takes a port such as 9400, or HOST:PORT, not {value!r:.60}")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def shares_of(value: str | None) -> dict[str, float]:

@@ -23,6 +23,7 @@ from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
 from omni_bulk.cli.trial import Trial
+from omni_bulk.cli.watching import Watching
 from omni_bulk.cost import cost_stop
 from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
 from omni_bulk.guards import row_stop
@@ -106,12 +107,16 @@ class Sending:
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
         rejects = await asyncio.to_thread(rejects_of, order, campaign.name)  # it reads the list, for its digest
+        watching = await stack.enter_async_context(
+            Watching(omni, campaign, heartbeat=order.heartbeat, metrics_file=order.metrics_file, metrics=order.metrics)
+        )
         whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
             screen.say("declined", "Nothing was sent.", always=True)
             self.ending.write({"campaign": campaign.name, "exit": 2, "stopped": "declined"})
+            watching.exit_code = 2
             return 2
         try:
             with screen.progress(self._lines_to_come()) as show:
@@ -119,6 +124,7 @@ class Sending:
         finally:
             if campaign.summary is not None:  # also when it ended with an error
                 summary = self._whole(campaign.summary)
+                watching.exit_code = summary.exit_code
                 self._finish(summary, campaign, settings, taken, rejects)
         return summary.exit_code
 

@@ -53,14 +53,36 @@ def _look(db: sqlite3.Connection, size: int, log: int) -> Health:
     return Health(size, log, version, recipients, in_doubt)
 
 
-def polled_at(ledger: Path) -> int | None:
-    """When delivery reports were last asked for (ms since 1970); None where nobody keeps them, or never has."""
+def in_doubt(db: sqlite3.Connection, campaign_id: str) -> int:
+    """How many messages of the campaign (its UUID) are claimed and have no result. Takes no longer with their number."""
+    sql = "SELECT count(*) FROM message WHERE state = 1 AND campaign = (SELECT id FROM campaign WHERE uuid = ?)"  # the index
+    return int(db.execute(sql, (campaign_id,)).fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What is known of the delivery reports beside a ledger. Times are ms since 1970, None for never.
+
+    `polled_at`: when they were last asked for; `emptied_at`: when the API last had none left; `doubles`: messages that
+    were accepted twice without a resend.
+    """
+
+    polled_at: int | None
+    emptied_at: int | None
+    doubles: int
+
+
+def reports_of(ledger: Path, account: int | None = None) -> Reports | None:
+    """The reports of one account, or of all; None where none are kept."""
     path = ledger.with_name(f"{ledger.stem}.reports{ledger.suffix or '.db'}")
     if not path.exists():
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            found = db.execute("SELECT max(polled_at) FROM queue").fetchone()[0]
-    except sqlite3.Error:
+            sql = "SELECT max(polled_at), max(emptied_at) FROM queue WHERE coalesce(account = ?, 1)"
+            polled, emptied = db.execute(sql, (account,)).fetchone()
+            sql = "SELECT count(DISTINCT message) FROM report WHERE verdict = 'double' AND coalesce(account = ?, 1)"
+            doubles = db.execute(sql, (account,)).fetchone()[0]
+    except sqlite3.Error:  # not made yet, or damaged: whoever collects reports tells that
         return None
-    return None if found is None else int(found)
+    return Reports(polled, emptied, doubles)

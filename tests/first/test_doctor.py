@@ -147,8 +147,9 @@ def test_messages_in_doubt_and_reports_that_wait_are_told(here: Here) -> None:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         db.execute("INSERT INTO message (campaign, identity, state, run) VALUES (1, x'01', 1, 1), (1, x'02', 2, 1)")
     with closing(sqlite3.connect("ledger.reports.db")) as db:
-        db.execute("CREATE TABLE queue (polled_at INTEGER)")
-        db.execute("INSERT INTO queue VALUES (NULL), (1000)")
+        db.execute("CREATE TABLE queue (account INTEGER, polled_at INTEGER, emptied_at INTEGER)")
+        db.execute("CREATE TABLE report (account INTEGER, message INTEGER, verdict TEXT)")
+        db.execute("INSERT INTO queue VALUES (1, NULL, NULL), (2, 1000, NULL)")
         db.commit()
     found = checks(here("doctor", "--json"))
     assert "1 message claimed" in found["in doubt"]["said"]

@@ -150,7 +150,7 @@ async def test_what_a_plain_function_returns_is_awaited_on_the_loop() -> None:
     async def note(prefix: str, pause: Pause) -> None:
         seen.append(asyncio.get_running_loop() is loop)
 
-    hub, listening = Hub(), Hooks(on_pause=lambda pause: note("x", pause), on_attempt=partial(note, "x"))  # type: ignore[arg-type]
+    hub, listening = Hub(), Hooks(on_pause=lambda pause: note("x", pause), on_attempt=partial(note, "x"))
     listening.begin(hub)
     hub.pause(Pause("throttled", 1.0))
     hub.attempt(Pause("throttled", 1.0))  # type: ignore[arg-type]
