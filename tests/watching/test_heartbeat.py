@@ -39,13 +39,16 @@ def watch(omni: Omni, campaign: Campaign) -> Watching:
 async def test_it_tells_the_states_of_a_run(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "LOOK_EVERY", 0.001)
     seen: list[str] = []
-    async with desk.omni() as omni, omni.campaign("october", TEMPLATE) as campaign:
-        async with watch(omni, campaign) as watched:
-            assert beat()["state"] == "planning"
-            await campaign.run(people(*range(50)), deliver=lambda _: seen.append(watched._state()[0]))
-            omni.account.gate.hold("failure_rate", 60.0)
-            await until(lambda: beat()["state"] == "paused")
-            watched.exit_code = 0
+    async with (
+        desk.omni() as omni,
+        omni.campaign("october", TEMPLATE) as campaign,
+        watch(omni, campaign) as watched,
+    ):
+        assert beat()["state"] == "planning"
+        await campaign.run(people(*range(50)), deliver=lambda _: seen.append(watched._state()[0]))
+        omni.account.gate.hold("failure_rate", 60.0)
+        await until(lambda: beat()["state"] == "paused")
+        watched.exit_code = 0
     assert set(seen) == {"sending"}
     last = beat()
     assert (last["state"], last["exit"], last["done"], last["campaign"]) == ("ended", 0, 50, "october")
@@ -56,19 +59,22 @@ async def test_it_stops_when_messages_are_in_hand_and_nothing_moves(desk: Bench)
     moment = [1000.0]
     desk.sandbox.fail_next("hang_before")
     world = World(clock=lambda: moment[0])
-    async with desk.omni(world=world) as omni, omni.campaign("october", TEMPLATE) as campaign:
-        async with watch(omni, campaign) as watched:
-            sending = asyncio.create_task(campaign.run(people(1)))
-            await until(lambda: omni.account.worker.in_flight == 1)
-            assert watched._state() == ("sending", False)
-            moment[0] += STALLED + 1
-            assert watched._state() == ("sending", True)
-            before = FILE.read_bytes()
-            await watched._write()
-            assert FILE.read_bytes() == before, "a watchdog would believe that all is well"
-            campaign.cancel()
-            await sending
-            assert watched._state() == ("stopping", False)
+    async with (
+        desk.omni(world=world) as omni,
+        omni.campaign("october", TEMPLATE) as campaign,
+        watch(omni, campaign) as watched,
+    ):
+        sending = asyncio.create_task(campaign.run(people(1)))
+        await until(lambda: omni.account.worker.in_flight == 1)
+        assert watched._state() == ("sending", False)
+        moment[0] += STALLED + 1
+        assert watched._state() == ("sending", True)
+        before = FILE.read_bytes()
+        await watched._write()
+        assert FILE.read_bytes() == before, "a watchdog would believe that all is well"
+        campaign.cancel()
+        await sending
+        assert watched._state() == ("stopping", False)
 
 
 def test_from_the_command_line() -> None:

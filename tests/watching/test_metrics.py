@@ -52,11 +52,14 @@ async def test_a_run_is_counted_as_it_happened(desk: Bench) -> None:
     desk.sandbox.fail_next("a020_200", 2)
     desk.sandbox.fail_next("a999")
     rows = [*people(*range(30)), {"to": "nonsense", "name": "x"}]
-    async with desk.omni() as omni, omni.campaign("night", Template(TEXT, from_=FROM), per="day") as campaign:
-        async with watch(omni, campaign, metrics_file=FILE) as watching:
-            assert series(FILE.read_bytes())["omni_bulk_running", ()] == 1
-            await campaign.run(rows)
-            watching.exit_code = 3
+    async with (
+        desk.omni() as omni,
+        omni.campaign("night", Template(TEXT, from_=FROM), per="day") as campaign,
+        watch(omni, campaign, metrics_file=FILE) as watching,
+    ):
+        assert series(FILE.read_bytes())["omni_bulk_running", ()] == 1
+        await campaign.run(rows)
+        watching.exit_code = 3
     found = series(FILE.read_bytes())
     results = {labels: value for (name, labels), value in found.items() if name == "omni_bulk_results_total"}
     assert results == {
@@ -110,9 +113,12 @@ async def test_doubles_and_reports_that_wait_come_from_where_they_are_known(
         def ask(self) -> tuple[int, int, float | None]:
             return 7, 2, 90_000.0
 
-    async with desk.omni() as omni, omni.campaign("october", Template(TEXT, from_=FROM)) as campaign:
-        async with watch(omni, campaign, metrics_file=FILE, known=Told()):
-            found = series(FILE.read_bytes())
+    async with (
+        desk.omni() as omni,
+        omni.campaign("october", Template(TEXT, from_=FROM)) as campaign,
+        watch(omni, campaign, metrics_file=FILE, known=Told()),
+    ):
+        found = series(FILE.read_bytes())
     assert found["omni_bulk_in_doubt", ()] == 7
     assert found["omni_bulk_doubles", ()] == 2
     assert found["omni_bulk_oldest_report_age_seconds", ()] == 90_000
@@ -137,13 +143,16 @@ async def test_trouble_on_the_way_is_told_once(
     monkeypatch.setattr(watching, "LOOK_EVERY", 0.001)
     folder = Path("there")
     folder.mkdir()
-    async with desk.omni() as omni, omni.campaign("october", Template(TEXT, from_=FROM)) as campaign:
-        async with watch(omni, campaign, metrics_file=folder / "m.prom") as watched:
-            (folder / "m.prom").unlink()
-            folder.rmdir()
-            await campaign.run(people(*range(5)))
-            await watched._write()
-            await watched._write()
+    async with (
+        desk.omni() as omni,
+        omni.campaign("october", Template(TEXT, from_=FROM)) as campaign,
+        watch(omni, campaign, metrics_file=folder / "m.prom") as watched,
+    ):
+        (folder / "m.prom").unlink()
+        folder.rmdir()
+        await campaign.run(people(*range(5)))
+        await watched._write()
+        await watched._write()
     told = [record for record in caplog.records if record.__dict__.get("event") == "watching_failed"]
     assert len(told) == 1
     assert len(desk.sandbox.messages) == 5
