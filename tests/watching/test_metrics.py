@@ -1,7 +1,6 @@
 """What is exposed, and that it is what happened; the sample's rules against the names that are really there."""
 
 import asyncio
-import re
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from omni_bulk import Result, Status, Template
@@ -18,12 +16,9 @@ from omni_bulk.cli import watching
 from omni_bulk.cli.order import address_of
 from omni_bulk.cli.watching import Watching
 from omni_bulk.errors import OutputError, SettingsError
-from omni_bulk.hooks import Attempt, Pause
-from omni_bulk.metrics import CODES_MAX, Gauges, Meter
-from omni_bulk.model import Kind
+from omni_bulk.metrics import CODES_MAX, Meter
 from omni_bulk.omni import Omni
 from tests.campaign.kit import FROM, TEXT, Bench, bench, people
-from tests.conftest import REPOSITORY
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 FILE = Path("omni.prom")
@@ -184,47 +179,3 @@ def test_a_port_alone_is_for_this_machine(given: str | None, address: tuple[str,
 def test_what_is_no_port_is_refused(given: str) -> None:
     with pytest.raises(SettingsError, match="--metrics"):
         address_of(given)
-
-
-# ── the sample ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-FOREIGN = {"node_textfile_mtime_seconds"}  # node_exporter's own
-WORDS = {
-    "sum", "by", "rate", "time", "and", "or", "on", "histogram_quantile", "for", "campaign", "le", "instance", "file",
-    "status", "code", "country", "kind", "cause",
-}  # fmt: skip
-
-
-def rules() -> list[dict[str, Any]]:
-    (group,) = yaml.safe_load((REPOSITORY / "samples" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    found: list[dict[str, Any]] = group["rules"]
-    return found
-
-
-def exposed() -> Series:
-    """Everything that can be exposed, once each."""
-    meter = Meter("x")
-    meter.result(Result(1, "id", "x", Status.ACCEPTED, code="A000", country="KR"))
-    meter.attempt(Attempt("r", "id", "x", "KR", Kind.ACCEPTED, "A000", None, 1, 20))
-    meter.pause(Pause("throttled", 1.0))
-    meter.show(Gauges(*[1.0] * len(Gauges.__dataclass_fields__)))
-    return series(meter.text())
-
-
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
-def test_each_rule_of_the_sample_asks_for_what_is_there(rule: dict[str, Any]) -> None:
-    """Names, labels and values only; whether an expression means what it should, promtool would have to say."""
-    expression = re.sub(r"\s+", " ", rule["expr"])
-    bare = re.sub(r'"[^"]*"|\[\d+m\]', "", expression)
-    names = {word for word in re.findall(r"[a-z_]{2,}", bare) if word not in WORDS}
-    labels = {name: dict(found) for name, found in exposed()}
-    assert names - FOREIGN <= set(labels)
-    assert names - FOREIGN, "it looks at nothing of ours"
-    for name, matchers in re.findall(r"(omni_bulk_\w+)\{([^}]*)\}", expression):
-        for label, value in re.findall(r'(\w+)=~?"([^"]*)"', matchers):
-            assert label in labels[name]
-            assert label != "status" or set(value.split("|")) <= set(map(str, Status))
-    assert expression.count("(") == expression.count(")")
-    assert rule["annotations"]["summary"]
-    assert rule["labels"]["severity"] in {"page", "ticket"}
-    assert re.fullmatch(r"\d+m", rule.get("for", "1m"))
