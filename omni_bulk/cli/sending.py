@@ -375,7 +375,7 @@ def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = F
 def next_step(summary: Summary, order: Order) -> str | None:
     """The sentence that says what to do now, None when there is nothing to do."""
     if order.sandbox:
-        return "To send it for real, leave out --sandbox and set OMNI_CLIENT_ID and OMNI_CLIENT_PASSWORD."
+        return "To send it for real, leave out --sandbox. `omni-bulk init` asks for the credentials, `omni-bulk doctor` checks."
     if summary.remaining and summary.exit_code == 5:
         return "Cure the cause, then run the same command again to go on; nobody gets a second message."
     if summary.exit_code in {6, 69, 75, 130} or (summary.remaining and summary.exit_code in {70, 74}):
