@@ -12,6 +12,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from queue import SimpleQueue
@@ -265,7 +266,7 @@ class _InThread(_Line):
             except BaseException as error:  # noqa: BLE001  the caller's, whatever it is
                 self._contain(error)
             self._taken += 1
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._over.set)
 
     async def _wait(self, limit: float) -> None:

@@ -16,10 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import orjson
-
 from omni_bulk.account import Account
 from omni_bulk.campaign import Campaign
+from omni_bulk.cli.screen import json_line, printable
 from omni_bulk.errors import OmniBulkError, OutputError, SettingsError
 from omni_bulk.hooks import Attempt, Pause
 from omni_bulk.ledger.health import in_doubt, reports_of
@@ -31,7 +30,7 @@ from omni_bulk.replacing import replacing
 LOOK_EVERY = 1.0  # s
 BEAT_EVERY = 5  # looks between two heartbeats
 FILE_EVERY = 10  # looks between two metrics files, and between two questions to the ledger
-STALLED = 120.0  # s in which messages are in hand and nothing moves; an attempt takes 30 s at most by default
+STALLED = 120.0  # s beyond the longest attempt in which messages are in hand and nothing moves
 _READABLE = 0o644  # whoever collects metrics or watches is another user
 _OURS = {"--metrics-file": b"# HELP omni_bulk", "--heartbeat": b'{"heartbeat":'}  # how a file of ours begins
 logger = logging.getLogger("omni_bulk")
@@ -78,7 +77,7 @@ class Watching:
         self._heartbeat = heartbeat
         self._metrics_file = metrics_file
         self._metrics = metrics
-        self._meter = None if metrics_file is None and metrics is None else Meter(campaign.base)
+        self._meter = None if metrics_file is None and metrics is None else Meter(printable(campaign.base))
         self._known = known or LedgerKnown(omni.account, campaign)
         self._answer: tuple[int | None, int | None, float | None] = (None, None, None)
         self._last_result: float | None = None
@@ -192,7 +191,7 @@ class Watching:
             "pid": os.getpid(), "host": socket.gethostname(), "done": done,
             "posts": self._omni.account.worker.posts, "exit": self.exit_code,
         }  # fmt: skip
-        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+        return f"{json_line(fields)}\n".encode()
 
     def _state(self) -> tuple[str, bool]:
         """What the run is doing, and whether it should be moving and does not."""
@@ -210,7 +209,7 @@ class Watching:
             state = "waiting" if run.waits_for else "paused"
         else:
             state = "sending" if run.stopped is None else "stopping"
-        return state, now - self._moved[0] > STALLED
+        return state, now - self._moved[0] > self._omni.settings.timeout + STALLED
 
 
 def _refuse_others(path: Path, flag: str) -> None:

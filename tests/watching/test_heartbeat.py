@@ -67,7 +67,9 @@ async def test_it_stops_when_messages_are_in_hand_and_nothing_moves(desk: Bench)
         sending = asyncio.create_task(campaign.run(people(1)))
         await until(lambda: omni.account.worker.in_flight == 1)
         assert watched._state() == ("sending", False)
-        moment[0] += STALLED + 1
+        moment[0] += omni.settings.timeout + STALLED - 1
+        assert watched._state() == ("sending", False)
+        moment[0] += 2
         assert watched._state() == ("sending", True)
         before = FILE.read_bytes()
         await watched._write()
