@@ -41,7 +41,7 @@ EVENTS: Mapping[str, Event] = {
     "single_use_connections": Event("warning", "the server cuts reused connections; from now on each is used once"),
     "not_accepted": Event("debug", "one message was not accepted: `ref`, `row`, `code`"),
     "recovered": Event("warning", "single messages in doubt after an interruption were recorded as unknown: `refs`"),
-    "watching_failed": Event("warning", "the file of `flag` (metrics, heartbeat) cannot be written; sending goes on"),
+    "watching_failed": Event("warning", "a file of metrics or a heartbeat cannot be written; sending goes on"),
     "hook_failed": Event("error", "a `hook` of the program raised `error`; told once for each"),
     "hook_dropped": Event("warning", "a `hook` is too slow: so many calls `dropped`"),
     "guard": Event("error", "too much goes wrong; single sends pause for `seconds`, because of `reason`"),

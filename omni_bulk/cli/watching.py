@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -85,6 +86,7 @@ class Watching:
         self._failed: set[str] = set()
         self._end_server: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         for flag, path in (("--metrics-file", self._metrics_file), ("--heartbeat", self._heartbeat)):
@@ -92,14 +94,15 @@ class Watching:
                 await asyncio.to_thread(_refuse_others, path, flag)
         if self._meter is None and self._heartbeat is None:
             return self
-        self._omni.account.hooks.add(self)
         if self._meter is not None and self._metrics is not None:
-            host, port = self._metrics
-            try:
-                self._end_server = self._meter.serve(host, port)
-            except OSError as error:
-                raise SettingsError(f"--metrics cannot listen at {host}:{port}: {error.strerror}") from None
-        await self._write(told=True)
+            self._end_server = _served(self._meter, *self._metrics)
+        try:
+            await self._write_heartbeat()
+            await self._write_metrics()
+        except BaseException:
+            await self._stop_serving()
+            raise
+        self._omni.account.hooks.add(self)
         self._task = asyncio.create_task(self._run(), name="omni-bulk-watching")
         return self
 
@@ -108,12 +111,15 @@ class Watching:
     ) -> None:
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._over.set()  # not cancelled: a file that is being written would come after the last one
+        await self._task
         if self.exit_code is None:
-            self.exit_code = error.exit_code if isinstance(error, OmniBulkError) else 70
+            self.exit_code = _exit_code(error)
         self._omni.account.hooks.remove(self)
-        await self._write()
+        await self._tell()
+        await self._stop_serving()
+
+    async def _stop_serving(self) -> None:
         if self._end_server is not None:
             await asyncio.to_thread(self._end_server)
 
@@ -136,33 +142,38 @@ class Watching:
 
     async def _run(self) -> None:
         for look in count(1):
-            await asyncio.sleep(LOOK_EVERY)
-            await self._write(beat=look % BEAT_EVERY == 0, file=look % FILE_EVERY == 0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), LOOK_EVERY)
+            if self._over.is_set():
+                return
+            await self._tell(beat=look % BEAT_EVERY == 0, file=look % FILE_EVERY == 0)
 
-    async def _write(self, *, beat: bool = True, file: bool = True, told: bool = False) -> None:
-        """`told`: trouble with a file is raised."""
+    async def _tell(self, *, beat: bool = True, file: bool = True) -> None:
+        """Whatever goes wrong here, even by a bug, is told once and no reason to let a run end otherwise."""
+        for write in (partial(self._write_heartbeat, due=beat), partial(self._write_metrics, due=file)):
+            try:
+                await write()
+            except Exception as error:  # noqa: BLE001
+                if type(error).__name__ not in self._failed:
+                    self._failed.add(type(error).__name__)
+                    ours = isinstance(error, OmniBulkError)
+                    sentence = str(error) if ours else f"watching failed: {type(error).__name__}"
+                    logger.warning("%s; sending goes on", sentence, extra={"event": "watching_failed"})
+
+    async def _write_heartbeat(self, *, due: bool = True) -> None:
         state, stalled = self._state()
-        if self._heartbeat is not None and beat and not stalled:
-            await self._put(self._heartbeat, "--heartbeat", self._beat(state), told=told)
+        if self._heartbeat is not None and due and not stalled:
+            await asyncio.to_thread(_replace, self._heartbeat, "--heartbeat", self._beat(state))
+
+    async def _write_metrics(self, *, due: bool = True) -> None:
         if self._meter is None:
             return
-        if file:
+        if due:
             with suppress(OmniBulkError):  # the ledger's trouble is told by the run
                 self._answer = await asyncio.to_thread(self._known.ask)
         self._meter.show(self._gauges())
-        if file and self._metrics_file is not None:
-            await self._put(self._metrics_file, "--metrics-file", self._meter.text(), told=told)
-
-    async def _put(self, path: Path, flag: str, content: bytes, *, told: bool) -> None:
-        try:
-            await asyncio.to_thread(_replace, path, flag, content)
-        except OutputError as error:
-            if told:
-                raise
-            if flag not in self._failed:
-                self._failed.add(flag)
-                extra = {"event": "watching_failed", "flag": flag}
-                logger.warning("%s; sending goes on", error, extra=extra)
+        if due and self._metrics_file is not None:
+            await asyncio.to_thread(_replace, self._metrics_file, "--metrics-file", self._meter.text())
 
     def _gauges(self) -> Gauges:
         account = self._omni.account
@@ -210,6 +221,20 @@ class Watching:
         else:
             state = "sending" if run.stopped is None else "stopping"
         return state, now - self._moved[0] > self._omni.settings.timeout + STALLED
+
+
+def _served(meter: Meter, host: str, port: int) -> Callable[[], None]:
+    try:
+        return meter.serve(host, port)
+    except OSError as error:
+        raise SettingsError(f"--metrics cannot listen at {host}:{port}: {error.strerror}") from None
+
+
+def _exit_code(error: BaseException | None) -> int:
+    """What a run that came to no summary ends with."""
+    if isinstance(error, asyncio.CancelledError):
+        return 75
+    return error.exit_code if isinstance(error, OmniBulkError) else 70
 
 
 def _refuse_others(path: Path, flag: str) -> None:

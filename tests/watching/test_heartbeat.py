@@ -72,7 +72,7 @@ async def test_it_stops_when_messages_are_in_hand_and_nothing_moves(desk: Bench)
         moment[0] += 2
         assert watched._state() == ("sending", True)
         before = FILE.read_bytes()
-        await watched._write()
+        await watched._write_heartbeat()
         assert FILE.read_bytes() == before, "a watchdog would believe that all is well"
         campaign.cancel()
         await sending

@@ -94,7 +94,7 @@ async def test_over_http_it_says_the_same(desk: Bench, unused_tcp_port: int) -> 
 
 async def test_how_an_error_ended_it_is_shown(desk: Bench) -> None:
     async with desk.omni() as omni, omni.campaign("october", Template(TEXT, from_=FROM)) as campaign:
-        for error, code in ((OutputError("x"), 2), (ZeroDivisionError(), 70)):
+        for error, code in ((OutputError("x"), 2), (ZeroDivisionError(), 70), (asyncio.CancelledError(), 75)):
             with pytest.raises(type(error)):
                 async with watch(omni, campaign, metrics_file=FILE):
                     raise error
@@ -146,10 +146,28 @@ async def test_trouble_on_the_way_is_told_once(
         (folder / "m.prom").unlink()
         folder.rmdir()
         await campaign.run(people(*range(5)))
-        await watched._write()
-        await watched._write()
+        await watched._tell()
+        await watched._tell()
     told = [record for record in caplog.records if record.__dict__.get("event") == "watching_failed"]
     assert len(told) == 1
+    assert len(desk.sandbox.messages) == 5
+
+
+async def test_a_bug_here_ends_no_run(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("+821012345678")
+
+    monkeypatch.setattr(watching, "LOOK_EVERY", 0.001)
+    async with (
+        desk.omni() as omni,
+        omni.campaign("october", Template(TEXT, from_=FROM)) as campaign,
+        watch(omni, campaign, metrics_file=FILE),
+    ):
+        monkeypatch.setattr(Watching, "_gauges", broken)
+        await campaign.run(people(*range(5)))
+    assert caplog.messages.count("watching failed: ZeroDivisionError; sending goes on") == 1
     assert len(desk.sandbox.messages) == 5
 
 
