@@ -126,6 +126,8 @@ async def _dns(host: str) -> Finding:
         why = (error.strerror or "no answer").lower()
     else:
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        if host in addresses:
+            return ok("DNS", f"{host} is an address, no name to look up")
         more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
         return ok("DNS", f"{host} is {addresses[0]}{more}")
     return fail("DNS", f"{host}: {why}", "Check the network of this computer, and --base-url or the proxy.", NETWORK)

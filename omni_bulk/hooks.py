@@ -125,7 +125,7 @@ class Hooks:
         if self._lines and self._hub is None:
             self._hub = hub
             for line in self._lines:
-                line.start()
+                line.open()
             hub.add(self, campaign_id)
 
     async def end(self, limit: float = CLOSING) -> None:
@@ -170,7 +170,12 @@ class _Line:
         self._failed = False
         self._told = 0
 
-    def start(self) -> None:
+    def open(self) -> None:
+        """From now on what is put is passed on. Called on the loop."""
+        self._given = self._taken = 0
+        self._start()
+
+    def _start(self) -> None:
         raise NotImplementedError
 
     def _pass_on(self, value: object) -> None:
@@ -215,7 +220,7 @@ class _Line:
 class _OnLoop(_Line):
     """A coroutine function: a task on the loop."""
 
-    def start(self) -> None:
+    def _start(self) -> None:
         self._queue: asyncio.Queue[object] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(), name=f"omni-bulk-{self.name}")
 
@@ -237,7 +242,7 @@ class _OnLoop(_Line):
     async def _wait(self, limit: float) -> None:
         await asyncio.wait({self._task}, timeout=limit)
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.wait({self._task}, timeout=limit)  # one that swallows its cancellation is left
 
 
 class _InThread(_Line):
@@ -246,7 +251,7 @@ class _InThread(_Line):
     What it returns is awaited on the loop when it can be.
     """
 
-    def start(self) -> None:
+    def _start(self) -> None:
         self._queue: SimpleQueue[object] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._off = False

@@ -178,6 +178,15 @@ async def test_a_hook_that_never_comes_back_is_left(is_coroutine: bool, caplog: 
     never.set()
 
 
+async def test_an_account_that_is_opened_again_tells_again(desk: Bench) -> None:
+    heard = Heard()
+    omni = heard.of(desk)
+    for ref in ("login-1", "login-2"):
+        async with omni:
+            await omni.send("+821099999999", f"a code {ref}", from_=FROM, ref=ref)
+    assert [one.ref for one in heard.results] == ["login-1", "login-2"]
+
+
 async def test_without_hooks_nobody_is_asked() -> None:
     hub, listening = Hub(), Hooks()
     listening.begin(hub)
