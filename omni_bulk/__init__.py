@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SettingsError,
         Stopped,
     )
+    from omni_bulk.hooks import Attempt, Pause
     from omni_bulk.model import Recipient, Result, Status
     from omni_bulk.omni import Omni
     from omni_bulk.settings import Settings
@@ -38,7 +39,7 @@ __version__ = "0.1.0"
 
 # Imported when first asked for: pydantic and aiohttp take 0.3 s, which `--help` need not wait for.
 _HOMES = {
-    "Campaign": "campaign", "ResultStream": "stream", "InputError": "errors", "LedgerError": "errors",
+    "Attempt": "hooks", "Pause": "hooks", "Campaign": "campaign", "ResultStream": "stream", "InputError": "errors", "LedgerError": "errors",
     "OmniBulkError": "errors", "OutputError": "errors", "RefConflict": "errors", "Refused": "errors",
     "SettingsError": "errors", "Stopped": "errors", "Recipient": "model", "Result": "model", "Status": "model",
     "Omni": "omni", "Settings": "settings", "Results": "sink", "read_results": "sink", "Source": "source",
@@ -47,12 +48,14 @@ _HOMES = {
 }  # fmt: skip
 
 __all__ = [
+    "Attempt",
     "Campaign",
     "InputError",
     "LedgerError",
     "Omni",
     "OmniBulkError",
     "OutputError",
+    "Pause",
     "Recipient",
     "RefConflict",
     "Refused",

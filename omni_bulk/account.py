@@ -18,10 +18,11 @@ from omni_bulk.auth import Tokens
 from omni_bulk.client import Client, Endpoint
 from omni_bulk.cost import Budget, Prices
 from omni_bulk.gate import Gate
+from omni_bulk.hooks import Attempt, Hub, Pause
 from omni_bulk.ledger import Ledger, Transaction, book
 from omni_bulk.lock import OwnerLock
-from omni_bulk.model import Result
-from omni_bulk.worker import Worker
+from omni_bulk.model import Result, Verdict
+from omni_bulk.worker import Job, Worker
 
 logger = logging.getLogger("omni_bulk")
 
@@ -111,6 +112,18 @@ class Account:
             draw=world.draw,
             unrecorded=unrecorded,
         )
+        self.hooks = Hub()
+        self.worker.attempted = self._attempted
+        self.gate.paused = lambda cause, seconds: self.hooks.pause(Pause(cause, seconds))
+
+    def _attempted(self, job: Job, verdict: Verdict) -> None:
+        if self.hooks:
+            self.hooks.attempt(
+                Attempt(
+                    str(job.draft.ref), job.campaign.uuid, job.campaign.name, job.message.country, verdict.kind,
+                    verdict.code, verdict.reason, job.attempts, job.latency_ms,
+                )
+            )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         self.id = await self.ledger.write(partial(_make_account, client_id=self.client_id, origin=self.origin))

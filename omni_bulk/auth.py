@@ -70,6 +70,7 @@ class Tokens:
         self._stopped: Stopped | None = None
         self._rests_until = 0.0
         self.fetched = 0
+        self._came_at = 0.0
 
     async def get(self) -> Grant:
         """The token to use now. Raises Stopped when no token can be had.
@@ -90,6 +91,11 @@ class Tokens:
             assert self._stopped is not None  # noqa: S101  or it would not rest
             raise self._stopped
         return await asyncio.shield(self._refresh)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the token in use came; None without one."""
+        return None if self.peek() is None else self._clock() - self._came_at
 
     def peek(self) -> Grant | None:
         """The token to use now, None when there is none that is good."""
@@ -146,6 +152,7 @@ class Tokens:
         self.fetched += 1
         logger.info("token fetched", extra={"event": "token_fetched", "generation": self._generation})
         now, life = self._clock(), life_of(token.life)
+        self._came_at = now
         return Grant(self._generation, token.authorization, now + due(life), now + life)
 
     async def _fetch_until_sure(self) -> Token:

@@ -22,6 +22,7 @@ from omni_bulk.cost import Prices, countries_json, no_price
 from omni_bulk.errors import InputError, LedgerError, OmniBulkError, Refused, SettingsError, Stopped
 from omni_bulk.feed import Blocks, Recipients, blocks
 from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
+from omni_bulk.hooks import Hooks
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book, places, settling
 from omni_bulk.ledger.book import Resends
@@ -53,7 +54,9 @@ class Campaign:
     should read, `summary` how it stands (after a run).
     """
 
-    def __init__(self, account: Account, name: str, composition: Composition, options: Options) -> None:
+    def __init__(
+        self, account: Account, name: str, composition: Composition, options: Options, hooks: Hooks | None = None
+    ) -> None:
         if not is_name(name):
             raise SettingsError(BAD_NAME)
         self.base = name
@@ -64,6 +67,7 @@ class Campaign:
         self.run_now: Run | None = None
         self.approved: str | None = None
         self._account = account
+        self._hooks = hooks or Hooks()
         self._composition = composition
         self._options = options
         self._lock: CampaignLock | None = None
@@ -92,6 +96,7 @@ class Campaign:
         except BaseException:
             self._close()
             raise
+        self._hooks.begin(self._account.hooks, self.id)
         return self
 
     async def _open(self) -> None:
@@ -465,6 +470,7 @@ class Campaign:
         finally:
             self._row = row
             self._close()
+            await self._hooks.end()
 
     def _close(self) -> None:
         row, self._row = self._row, None

@@ -157,7 +157,7 @@ class Client:
         return self._connections.single_use
 
     async def __aenter__(self) -> Self:
-        self._tls = _tls(self._endpoint.ca_file)
+        self._tls = tls_context(self._endpoint.ca_file)
         self._session = self._new_session()
         return self
 
@@ -345,7 +345,8 @@ def failure_of(error: BaseException) -> Failure:
     return Failure.BAD_ANSWER
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """How every connection to the API is verified. Raises SettingsError for a file that holds no certificate."""
     try:
         # Not `create_default_context`: it obeys SSLKEYLOGFILE, and whoever has the keys reads the password.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -67,6 +67,7 @@ class Gate:
         self._sleep = sleep
         self._waiters: deque[_Waiter] = deque()
         self._wake = asyncio.Event()
+        self.paused: Callable[[str, float], object] = lambda _cause, _seconds: None  # told of each pause
         self._limiter_rate = 0.0
         self._limiter: AsyncLimiter | None = None
         self._paused_until: float | None = None
@@ -142,6 +143,7 @@ class Gate:
     def _pause(self, now: float, seconds: float) -> None:
         self._paused_until = max(self._paused_until or 0.0, now + seconds)
         logger.warning("paused", extra={"event": "paused", "seconds": seconds, "cause": self.waits_for})
+        self.paused(self.waits_for or "throttled", seconds)
 
     async def run(self) -> None:
         """Owns the pace until cancelled. Whoever waits then, or comes later, is told; what was paid for still passes."""

@@ -15,6 +15,7 @@ from omni_bulk.account import Account, World, log_unrecorded
 from omni_bulk.campaign import Campaign, Options
 from omni_bulk.client import Endpoint
 from omni_bulk.errors import SettingsError, Stopped
+from omni_bulk.hooks import Hooks, OnAttempt, OnPause, OnResult
 from omni_bulk.ledger import Ledger
 from omni_bulk.model import Recipient, Result
 from omni_bulk.naming import Period
@@ -40,6 +41,11 @@ class Omni:
     `create_ledger=False` refuses to begin with an empty ledger. `world` and `unrecorded` are for tests and for the
     command line: clock and chance, and where a result goes that no disk would take.
 
+    `on_result` is called with each `Result` as it is recorded, of campaigns and single sends, `on_attempt` with an
+    `Attempt` for each POST, `on_pause` with a `Pause` when nothing may be sent for a while: functions or coroutine
+    functions. They never slow or stop sending: what they raise is logged once, and what a slow one has no time for is
+    dropped and counted (`hooks`).
+
     Raises `SettingsError` when credentials are missing or the ledger cannot be opened.
     """
 
@@ -51,8 +57,12 @@ class Omni:
         origin: str | None = None,
         world: World | None = None,
         unrecorded: Callable[[Result], None] = log_unrecorded,
+        on_result: OnResult | None = None,
+        on_attempt: OnAttempt | None = None,
+        on_pause: OnPause | None = None,
     ) -> None:
         self.settings = settings
+        self._hooks = Hooks(on_result, on_attempt, on_pause)
         self._create_ledger = create_ledger
         self._origin = origin or settings.origin
         self._world = world or World()
@@ -102,7 +112,9 @@ class Omni:
             prices=prices,
             budget=budget,
         )
+        self._stack.push_async_callback(self._hooks.end)  # after the account has ended
         self._account = await self._stack.enter_async_context(account)
+        self._hooks.begin(account.hooks)
         self._singles = Singles(account, composition_of(settings))
         self._drained = False
 
@@ -120,6 +132,11 @@ class Omni:
         closing = asyncio.ensure_future(self._stack.aclose())
         await waited([closing])
         closing.result()
+
+    @property
+    def hooks(self) -> Hooks:
+        """The hooks; `hooks.dropped` counts what they missed."""
+        return self._hooks
 
     @property
     def account(self) -> Account:
@@ -168,6 +185,9 @@ class Omni:
         once_per: float | None = None,
         hours: Hours | None = None,
         options: Options | None = None,
+        on_result: OnResult | None = None,
+        on_attempt: OnAttempt | None = None,
+        on_pause: OnPause | None = None,
     ) -> Campaign:
         """A campaign by name: ``async with omni.campaign("october", template) as campaign``.
 
@@ -178,6 +198,7 @@ class Omni:
         `per` give the list as `recipients` too: an unfinished campaign of the period before is resumed when the list is
         still the same, and without a list to compare it always is. Nothing goes to the numbers in the file `suppress`,
         nor to those whom this account sent something within `once_per` seconds; `hours` are when messages may be sent.
+        The hooks are those of `Omni`, for this campaign alone.
 
         Opening it raises `Refused` when another run holds it or something of it changed, `OutputError` when the results
         file cannot be used. Raises `Stopped` after `drain`.
@@ -199,7 +220,7 @@ class Omni:
             hours=hours or self.settings.hours,
         )
         composition = composition_of(self.settings, template, region=region, numbers=numbers, countries=countries)
-        campaign = Campaign(self.account, name, composition, chosen)
+        campaign = Campaign(self.account, name, composition, chosen, Hooks(on_result, on_attempt, on_pause))
         self._campaigns.add(campaign)
         return campaign
 

@@ -124,6 +124,11 @@ class Run:
         self._began = account.world.epoch()
 
     @property
+    def in_hand(self) -> int:
+        """Messages that the workers have, or will have next."""
+        return self._out
+
+    @property
     def waits_for(self) -> str | None:
         """What time of day sending waits for, None while anything is sent."""
         if self._out or self.not_before is None:
@@ -215,6 +220,8 @@ class Run:
                 count(self.tally, one)
                 if self._deliver is not None and one.result is not None:
                     self._deliver(one.result)
+                if one.result is not None and not one.result.replayed:
+                    self._account.hooks.result(one.result)
             if refusal := other_text_refusal(self.tally, self._campaign.name):
                 raise refusal
             for one in admitted:
@@ -368,6 +375,7 @@ class Run:
         if stop := stop or self._judge(result.status):
             self.stop(stop)
         self.tally.settled(result)
+        self._account.hooks.result(result)
         if result.status is not Status.ACCEPTED:
             extra = {"event": "not_accepted", "ref": result.ref, "row": result.row, "code": result.code}
             logger.debug("%s: %s", result.status, result.code or result.reason, extra=extra)

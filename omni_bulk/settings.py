@@ -234,7 +234,10 @@ class Settings(BaseSettings):
             return self.client_id, self.client_password
         missing = [name.upper() for name in CREDENTIALS if getattr(self, name) is None]
         raise SettingsError(
-            [f"OMNI_{name} is not set: set it, or set OMNI_{name}_FILE to the path of a file." for name in missing]
+            [
+                f"OMNI_{name} is not set: set it, or OMNI_{name}_FILE to the path of a file; `omni-bulk init` asks for it."
+                for name in missing
+            ]
         )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -360,6 +363,11 @@ def duration(text: str) -> float | None:
     except ValueError:
         return None
     return number * _UNITS.get(text[-1:], 1) if 0 < number < 1e9 else None
+
+
+def must_be(field: str) -> str:
+    """The clause that says what a setting may be."""
+    return _MUST_BE.get(field, "")
 
 
 def _plain(value: Any) -> Any:

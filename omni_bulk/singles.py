@@ -93,8 +93,10 @@ class Singles:
 
     def _done(self, ref: str, task: "asyncio.Task[Result]") -> None:
         del self._under_way[ref]
-        if not task.cancelled():
-            task.exception()  # its caller may be gone; the ledger knows
+        if task.cancelled() or task.exception() is not None:  # its caller may be gone; the ledger knows
+            return
+        if not task.result().replayed:
+            self._account.hooks.result(task.result())
 
     async def _open(self) -> CampaignRow:
         """Once, for all who ask; whoever is cancelled meanwhile leaves it to the others."""

@@ -191,6 +191,11 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return None if at is None else max(0.0, at - now)
 
 
+def server_time(headers: Mapping[str, str]) -> float | None:
+    """What time the server says it is (its Date header), in whole seconds since 1970; None when it says nothing."""
+    return _http_date(headers.get("Date"))
+
+
 def _http_date(value: str | None) -> float | None:
     try:
         at = parsedate_to_datetime(value or "")

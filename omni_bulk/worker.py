@@ -84,6 +84,7 @@ class Worker:
         self._unrecorded = unrecorded
         self.posts = 0
         self.in_flight = 0
+        self.attempted: Callable[[Job, Verdict], object] = lambda _job, _verdict: None  # told of each POST
 
     async def deliver(self, job: Job) -> Result:
         """Sends one message and records what became of it.
@@ -160,7 +161,9 @@ class Worker:
         except (Exception, asyncio.CancelledError):
             # Its bytes may be out. Nothing but `unknown` is true, and it is recorded before anything else happens.
             job.attempts += 1
-            await self._settle(job, Verdict(Kind.UNKNOWN, reason="interrupted"))
+            lost = Verdict(Kind.UNKNOWN, reason="interrupted")
+            self.attempted(job, lost)
+            await self._settle(job, lost)
             raise
         finally:
             self.in_flight -= 1
@@ -168,6 +171,7 @@ class Worker:
         job.http = answer.status
         verdict = classify(answer, job.wire_ref, self._epoch())
         job.attempts += may_have_left(verdict)
+        self.attempted(job, verdict)
         return verdict
 
     async def _settle(self, job: Job, verdict: Verdict) -> Result:

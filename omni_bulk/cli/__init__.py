@@ -18,15 +18,15 @@ app = typer.Typer(
     help="Bulk international SMS through the Infobank OMNI API. Without a verb, `send` is meant: "
     "omni-bulk campaign.csv --text-file campaign.txt --from 0212345678",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 VERBS = (
-    "send", "check", "status", "export", "explain", "reports", "resolve", "suppress", "forget", "ledger", "sandbox",
+    "init", "doctor", "send", "check", "status", "export", "explain", "reports", "resolve", "suppress", "forget", "ledger",
+    "sandbox",
 )  # fmt: skip
-_GLOBAL = ("-h", "--help", "--version")
+_GLOBAL = ("-h", "--help", "--version", "--install-completion", "--show-completion")
 
 
 @app.callback(invoke_without_command=True)
@@ -47,9 +47,11 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit code. Sentences go to stderr; a traceback only for a bug (70)."""
     from omni_bulk.cli import (  # noqa: F401, PLC0415  they add their verbs, in this order
         check,
+        doctor,
         explain,
         export,
         forget,
+        init,
         ledger,
         reports,
         resolve,

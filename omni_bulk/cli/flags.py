@@ -12,7 +12,7 @@ OF_SENDING = frozenset(
     {
         "sandbox", "yes", "limit", "deadline", "max_failure_rate", "max_unknown_rate", "lock_wait", "workers", "timeout",
         "drain", "proxy", "ca_file", "require_ledger", "file_mode", "summary_json", "quiet", "verbose", "log_format", "plan",
-        "start_at", "test_to", "reports", "dlr",
+        "start_at", "test_to", "reports", "dlr", "heartbeat", "metrics", "metrics_file",
     }
 )  # fmt: skip
 # What changes nothing about who gets which text: where things lie, how fast it goes, what to make of the outcome. The

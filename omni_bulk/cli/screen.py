@@ -15,6 +15,7 @@ import orjson
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import countries_json, plain, shown
 from omni_bulk.errors import OmniBulkError, SettingsError
+from omni_bulk.events import EVENTS
 from omni_bulk.model import Status
 from omni_bulk.stats import Cause, Summary, Tally, TextCount
 from omni_bulk.words import Language, clause
@@ -105,7 +106,8 @@ class Screen:
             put("\n".join(map(printable, text.split("\n"))))
         elif self.json:
             now = datetime.now(UTC).astimezone().strftime(TIME)
-            line = {"time": now, "event": event, "message": text, **fields}
+            level = EVENTS[event].level if event in EVENTS else "info"
+            line = {"time": now, "level": level, "event": event, "message": text, **fields}
             print(orjson.dumps(_clean(line), default=str).decode(), file=sys.stderr, flush=True)
         else:
             width = self.console.width if self.live else None

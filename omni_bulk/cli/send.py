@@ -112,6 +112,9 @@ def send(  # the help is read from top to bottom, so the order is: what, as whom
     summary_json: Annotated[str | None, Flag(metavar=PATH, help="The summary as JSON; - is stdout.")] = None,
     quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,
     verbose: Annotated[bool, Flag("--verbose", "-v", help="Events too.")] = False,
+    heartbeat: Annotated[Path | None, Flag(metavar=PATH, help="A sign of life for watchdogs, every 5 s.")] = None,
+    metrics_file: Annotated[Path | None, Flag(metavar=PATH, help="Metrics for node_exporter, every 10 s.")] = None,
+    metrics: Annotated[str | None, Flag(metavar="[HOST:]PORT", help="Serve metrics there; default 127.0.0.1.")] = None,
     log_format: Annotated[str, Flag(metavar="text|json", help="Of what is written to stderr.")] = "text",
 ) -> int:
     """Send a list: plan, send, record. Run it again to resume; nobody gets two."""

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from omni_bulk.cli.following import Following, dying
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
 from omni_bulk.cli.trial import Trial
+from omni_bulk.cli.watching import Watching
 from omni_bulk.cost import cost_stop
 from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
 from omni_bulk.guards import row_stop
@@ -57,6 +59,12 @@ def main(given: dict[str, Any]) -> int:
     except OmniBulkError as error:
         screen.error(error)
         return error.exit_code
+    except Exception as error:
+        if not screen.json:
+            raise
+        shown = "".join(traceback.format_exception(error))
+        screen.say("bug", "this is a bug; the ledger is consistent", always=True, exit=70, traceback=shown)
+        return 70
 
 
 class Sending:
@@ -68,6 +76,7 @@ class Sending:
         self.ending = ending
         self.campaign: Campaign | None = None
         self.planned: Tally | None = None
+        self.watching: Watching | None = None
         self._main: asyncio.Task[Any] | None = None
         self._sending: asyncio.Task[Summary] | None = None
         self._answer: asyncio.Future[str] | None = None
@@ -106,12 +115,17 @@ class Sending:
         if rejects is not None:
             noting = partial(places.note, kind="rejects", whose=campaign.id, path=rejects.path)
             await omni.account.ledger.write(noting)
+        self.watching = watching = Watching(
+            omni, campaign, heartbeat=order.heartbeat, metrics_file=order.metrics_file, metrics=order.metrics
+        )
+        await stack.enter_async_context(watching)
         whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
             screen.say("declined", "Nothing was sent.", always=True)
             self.ending.write({"campaign": campaign.name, "exit": 2, "stopped": "declined"})
+            watching.exit_code = 2
             return 2
         try:
             if order.reports is not None:
@@ -272,6 +286,8 @@ class Sending:
         rejects: RejectsFile | None,
     ) -> None:  # fmt: skip
         order, say = self.order, self.screen.say
+        if self.watching is not None:
+            self.watching.exit_code = summary.exit_code
         if taken is not None:
             say("sandbox", f"SANDBOX: nothing was sent. The sandbox took {counted(taken(), 'message')}.", style="bold")
         if summary.complete and not summary.posts and campaign.completed:
@@ -302,7 +318,11 @@ class Sending:
             self.screen.say("note", f"note: {error}", style="yellow")
 
     def _print_unrecorded(self, result: Result) -> None:
-        print(orjson.dumps({"event": "unrecorded", **unrecorded_fields(result)}).decode(), file=sys.stderr, flush=True)
+        print(
+            orjson.dumps({"level": "error", "event": "unrecorded", **unrecorded_fields(result)}).decode(),
+            file=sys.stderr,
+            flush=True,
+        )
 
     # ── signals ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -379,7 +399,7 @@ def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = F
 def next_step(summary: Summary, order: Order) -> str | None:
     """The sentence that says what to do now, None when there is nothing to do."""
     if order.sandbox:
-        return "To send it for real, leave out --sandbox and set OMNI_CLIENT_ID and OMNI_CLIENT_PASSWORD."
+        return "To send it for real, leave out --sandbox. `omni-bulk init` asks for the credentials, `omni-bulk doctor` checks."
     if summary.remaining and summary.exit_code == 5:
         return "Cure the cause, then run the same command again to go on; nobody gets a second message."
     if summary.exit_code in {6, 69, 75, 130} or (summary.remaining and summary.exit_code in {70, 74}):

@@ -33,7 +33,8 @@ class Trial:
         how = omni.campaign(order.name, order.template, options=order.options).composition  # it is not opened
         message = await asyncio.to_thread(self._first, how)
         say("test", f"Test message, as row {message.row} would get it ({message.encoding}, {message.segments} parts):")
-        say("test", message.text)
+        if self.screen.live:  # texts are for eyes: no log has them
+            say("test", message.text)
         if not order.yes and not await self._agreed(1):
             say("declined", "Nothing was sent.", always=True)
             self.ending.write({"campaign": order.name, "exit": 2, "stopped": "declined"})

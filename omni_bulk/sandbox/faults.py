@@ -13,6 +13,8 @@ from random import Random
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from omni_bulk.sandbox.codes import CODES, ambiguous
+
 Wire = Literal["answer", "slow", "cut", "hang", "half"]
 Place = Literal["send", "token", "poll", "ack", "inquiry"]
 PLACES: tuple[str, ...] = get_args(Place)
@@ -68,6 +70,24 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         )
     }
 )
+
+
+WORDS: Mapping[str, str] = MappingProxyType({"hang": "hang_after", "drop": "drop_after", "refuse": "a020"})
+"""Short words for `fail_next`: of the kinds that are alike, the one that is harder on the client."""
+
+
+def fault_of(kind: str) -> Fault:
+    """The fault that `fail_next` means: a kind of `FAULTS`, a word of `WORDS`, or a code of the API such as ``A306``.
+
+    Raises ValueError for anything else.
+    """
+    if kind in CODES and kind != "A000":
+        return Fault(kind, taken=False, ambiguous=ambiguous(kind), status=CODES[kind][0], code=kind)
+    if WORDS.get(kind, kind) not in FAULTS:
+        raise ValueError(
+            f"There is no fault {kind!r}; give {', '.join(WORDS)}, a code such as A306, or one of {_kinds()}."
+        )
+    return FAULTS[WORDS.get(kind, kind)]
 
 
 def _kinds() -> str:
@@ -134,10 +154,10 @@ class Faults:
         """Let `kind` strike the next `times` otherwise good requests of one place, in the order of the calls.
 
         `on` is ``send`` (posts) by default, else ``token``, ``poll``, ``ack`` or ``inquiry``; there `taken` means that
-        the server did what was asked. Raises ValueError for an unknown kind or place, or a kind that only a post has.
+        the server did what was asked. `kind` is one of `FAULTS`, a word (``hang``, ``drop``, ``refuse``) or a code such
+        as ``A306``. Raises ValueError for an unknown kind or place, or a kind that only a post has.
         """
-        check_probability(kind, 1)
-        fault = FAULTS[kind]
+        fault = fault_of(kind)
         if on not in PLACES:
             raise ValueError(f"There is no place {on!r}; the places are {', '.join(PLACES)}.")
         if on != "send" and fault.changes:

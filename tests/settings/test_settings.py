@@ -167,8 +167,8 @@ def test_missing_credentials_are_all_named() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings().require_credentials()
     assert caught.value.problems == (
-        "OMNI_CLIENT_ID is not set: set it, or set OMNI_CLIENT_ID_FILE to the path of a file.",
-        "OMNI_CLIENT_PASSWORD is not set: set it, or set OMNI_CLIENT_PASSWORD_FILE to the path of a file.",
+        "OMNI_CLIENT_ID is not set: set it, or OMNI_CLIENT_ID_FILE to the path of a file; `omni-bulk init` asks for it.",
+        "OMNI_CLIENT_PASSWORD is not set: set it, or OMNI_CLIENT_PASSWORD_FILE to the path of a file; `omni-bulk init` asks for it.",
     )
     with pytest.raises(SettingsError, match=r"^OMNI_CLIENT_PASSWORD is not set") as caught:
         Settings(client_id="x").require_credentials()
