@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from omni_bulk.layers import CREDENTIALS
+from omni_bulk.layers import IN_FILES
 from omni_bulk.settings import Settings, must_be
 
 _WIDTH = 119  # columns of a line of the file
@@ -102,6 +102,14 @@ _SECTIONS: tuple[tuple[str, str, tuple[_Line, ...]], ...] = (
         ),
     ),
     (
+        "delivery reports",
+        "",
+        (
+            _Line("dlr", "true: the account has handset reports, so one success report is only half of the news"),
+            _Line("webhook_secret_file", "what pushed reports are signed with", '"secrets/webhook-secret"'),
+        ),
+    ),
+    (
         "money: per billed part, in the currency of the price list",
         "",
         (
@@ -110,8 +118,8 @@ _SECTIONS: tuple[tuple[str, str, tuple[_Line, ...]], ...] = (
         ),
     ),
 )
-_NO_LINE = frozenset({"config", *CREDENTIALS})  # the file itself; each credential has a line for its file
-_FILES = tuple(f"{name}_file" for name in CREDENTIALS)
+_NO_LINE = frozenset({"config", *IN_FILES})  # the file itself; each credential has a line for its file
+_FILES = tuple(f"{name}_file" for name in IN_FILES)
 
 # 555-0100 to 555-0199 are nobody's: North America keeps them for fiction, so a slip sends nobody a test.
 LIST = """\

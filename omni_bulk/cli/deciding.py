@@ -139,7 +139,7 @@ class Deciding:
         say = self.screen.say
         say("resolve", f"Campaign {row.name}", style="bold")
         if doubt.recovered:
-            say("recovered", f"  {doubt.recovered:>9,} had been left open by a run that died; they are unknown now")
+            say("left_open", f"  {doubt.recovered:>9,} had been left open by a run that died; they are unknown now")
         if doubt.settled:
             say("settled", f"  {doubt.settled:>9,} turned out accepted, by their reports", style="green")
         if doubt.by_hand:

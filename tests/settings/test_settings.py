@@ -188,9 +188,9 @@ def test_the_sample_shows_every_setting_with_its_default(monkeypatch: pytest.Mon
     write("prices.csv", "")
     write("suppress.csv", "")
     Path("secrets").mkdir()
-    write("secrets/omni-client-id", "id")
-    write("secrets/omni-client-password", "password")
-    write("secrets/omni-webhook-secret", "secret")
+    write("secrets/client-id", "id")
+    write("secrets/client-password", "password")
+    write("secrets/webhook-secret", "secret")
     settings = Settings(config="on.toml")
     assert settings.model_fields_set == set(Settings.model_fields)
     for name in ("base_url", "rate", "workers", "timeout", "drain", "tz", "text_max"):
