@@ -14,10 +14,10 @@ from aiolimiter import AsyncLimiter
 
 from omni_bulk.errors import Stopped
 from omni_bulk.model import Kind, Verdict
-from omni_bulk.pace import Controller, bucket_size, micro_batch
+from omni_bulk.pace import Controller, Latencies, bucket_size, in_flight_max, micro_batch
 from omni_bulk.policy import PATIENCE, Breaker, Signal
 
-RATE_STEP = 0.02  # relative change of the rate that is worth a new limiter
+RATE_STEP = 0.002  # relative change of the rate that is worth a new limiter: a found limit is left by a hundredth
 logger = logging.getLogger("omni_bulk")
 
 
@@ -47,7 +47,8 @@ class _Waiter:
 class Gate:
     """`claim` makes messages durable as claimed, `release` takes one back; both return futures of the ledger.
 
-    A claim gives those that it left ready: why their recipient gets nothing, or what stops the run.
+    A claim gives those that it left ready: why their recipient gets nothing, or what stops the run. `in_flight` tells
+    how many requests are out; the gate lets no more out than the pace needs.
     """
 
     def __init__(
@@ -58,8 +59,12 @@ class Gate:
         release: Callable[[int], "asyncio.Future[None]"],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        in_flight: Callable[[], int] = lambda: 0,
     ) -> None:
         self._controller = Controller(rate)
+        self._share = 1.0
+        self._in_flight = in_flight
+        self._room = asyncio.Event()
         self._breaker = Breaker()
         self._claim = claim
         self._release = release
@@ -70,16 +75,35 @@ class Gate:
         self._limiter_rate = 0.0
         self._limiter: AsyncLimiter | None = None
         self._paused_until: float | None = None
+        self._probe_next = False
         self._probing = False
         self._probe_over = asyncio.Event()
         self._over: Exception | None = None
         self.throttled = 0
         self.reopened = 0  # good probes
+        self.passed = 0
+        self.busy = asyncio.Event()  # somebody came; cleared by who shares out the rate
+        self.latencies = Latencies()
 
     @property
     def rate(self) -> float:
         """The pace now, in messages a second."""
-        return self._controller.rate
+        return self._controller.rate * self._share
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait for their rate."""
+        return len(self._waiters)
+
+    @property
+    def share(self) -> float:
+        """The part of the rate that is ours, up to 1. At 0 nothing passes until it is known."""
+        return self._share
+
+    @share.setter
+    def share(self, share: float) -> None:
+        self._share = share
+        self._wake.set()
 
     @property
     def waits_for(self) -> str | None:
@@ -100,6 +124,7 @@ class Gate:
         waiter = _Waiter(message, asyncio.get_running_loop().create_future(), is_open)
         self._waiters.append(waiter)
         self._wake.set()
+        self.busy.set()
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -111,27 +136,34 @@ class Gate:
 
     def abandon(self, *, probe: bool) -> None:
         """A message passed but was not posted: the next one is the probe."""
+        self._room.set()
         if probe:
             self._probe_over.set()
 
-    def observe(self, verdict: Verdict, *, probe: bool) -> Stopped | None:
-        """Every verdict, so that the pace and the streaks are known. Gives the reason to stop when there is one."""
+    def observe(self, verdict: Verdict, *, probe: bool, latency: float = 0.0) -> Stopped | None:
+        """Every verdict, so that the pace and the streaks are known. Gives the reason to stop when there is one.
+
+        `latency` is in seconds: what the answer says about the pace, it says about the time when its message left.
+        """
         now = self._clock()
+        self._room.set()
+        if verdict.omni:
+            self.latencies.add(latency)
         signal = self._breaker.observe(verdict, now, probe=probe)
         refused = verdict.kind is Kind.THROTTLED
         self.throttled += refused
-        pause = signal.pause
+        pause, change = signal.pause, None
         if probe:
             change = self._controller.probed(now, refused=refused, retry_after=verdict.retry_after)
-            pause = pause or change.pause
-            self.reopened += pause is None
+            self.reopened += pause is None and change.pause is None
             self._probing = False
             self._probe_over.set()
         elif self._paused_until is None and not self._probing:
-            moved = self._controller.observe(now, refused=refused, retry_after=verdict.retry_after)
-            pause = pause or (moved.pause if moved else None)
+            change = self._controller.observe(now, refused=refused, sent=now - latency, retry_after=verdict.retry_after)
         if pause is not None:
             self._pause(now, pause)
+        elif change is not None and change.pause is not None:
+            self._pause(now, change.pause, probe=change.probe)
         return _stopped(signal, verdict)
 
     def hold(self, cause: str, seconds: float) -> None:
@@ -139,8 +171,9 @@ class Gate:
         self._breaker.hold(cause)
         self._pause(self._clock(), seconds)
 
-    def _pause(self, now: float, seconds: float) -> None:
+    def _pause(self, now: float, seconds: float, *, probe: bool = True) -> None:
         self._paused_until = max(self._paused_until or 0.0, now + seconds)
+        self._probe_next = self._probe_next or probe
         logger.warning("paused", extra={"event": "paused", "seconds": seconds, "cause": self.waits_for})
 
     async def run(self) -> None:
@@ -165,7 +198,11 @@ class Gate:
             if self._paused_until is not None:
                 await self._wait_out(self._paused_until)
                 continue
-            amount = 1 if self._probing else min(len(self._waiters), micro_batch(self.rate))
+            room = self._room_now()
+            if not self._share or room <= 0:
+                await self._wait_for_room()
+                continue
+            amount = 1 if self._probing else min(len(self._waiters), micro_batch(self.rate), room)
             await self._pay(amount)
             if self._is_paused():
                 continue  # paused while paying: what was paid for is not let through
@@ -173,6 +210,15 @@ class Gate:
             self._let_through(amount)
             if self._probing:
                 await self._probe_over.wait()
+
+    def _room_now(self) -> int:
+        return in_flight_max(self.rate, self.latencies.p99) - self._in_flight()
+
+    async def _wait_for_room(self) -> None:
+        """Until an answer comes, or a share; whoever enters meanwhile only turns the loop."""
+        waiting = self._room if self._share else self._wake
+        waiting.clear()
+        await waiting.wait()
 
     def _is_paused(self) -> bool:
         return self._paused_until is not None
@@ -182,7 +228,7 @@ class Gate:
             await self._sleep(left)
             until = self._paused_until or until
         self._paused_until = None
-        self._probing = True
+        self._probing, self._probe_next = self._probe_next, False
 
     async def _pay(self, amount: int) -> None:
         rate = self.rate
@@ -242,6 +288,7 @@ class Gate:
             if waiter.future.done():
                 continue
             if why is None:
+                self.passed += 1
                 waiter.future.set_result(probe)
             else:
                 waiter.future.set_exception(why)
