@@ -12,11 +12,12 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from omni_bulk.pace import Controller, bucket_size, micro_batch
+from omni_bulk.pace import Controller, Second, bucket_size, micro_batch
 from omni_bulk.sandbox.limiter import Limiter, Peak
 
 Clock = Callable[[], float]
 LATE = 0.001  # s: a timer rings up to so much late (uvloop's clock has millisecond steps)
+BUSY, BUSY_SHARE = 0.03, 0.02  # s: and this late in so many cases
 COMMIT = 0.003  # s: a claim waits up to so long for the disk
 JITTER = 0.2  # share of a message's way to the server that is chance,
 JITTER_MAX = 0.002  # s at most: a way of seconds is a slow server, not a slow network
@@ -69,7 +70,8 @@ class Line:
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = count()
         self._in_flight = 0
-        self._level = 0.0
+        self._level = bucket_size(ceiling) - micro_batch(ceiling)
+        self._second = Second()
         self._level_at = self.now
         self._paused = False
         self._probing = False
@@ -106,8 +108,12 @@ class Line:
             self._level = max(0.0, self._level - (self.now - self._level_at) * rate)
             self._level_at = self.now
             if (over := self._level + amount - bucket_size(rate)) > 1e-9:
-                self._at(over / rate + self._random.random() * LATE, self._post)
+                self._at(over / rate + self._late(), self._post)
                 return
+            if (wait := self._second.wait(self.now, amount, rate)) > 0:
+                self._at(wait + self._late(), self._post)
+                return
+            self._second.add(self.now, amount)
             self._level += amount
             probe, committed = self._probing, self._random.random() * COMMIT
             self._in_flight += amount
@@ -115,6 +121,10 @@ class Line:
                 self._at(committed, self._leave, probe)
             if probe:
                 return
+
+    def _late(self) -> float:
+        """A timer is late, and now and then the machine is busy elsewhere."""
+        return self._random.random() * (BUSY if self._random.random() < BUSY_SHARE else LATE)
 
     def _leave(self, probe: bool) -> None:
         half = self._latency / 2
