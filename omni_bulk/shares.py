@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 TRICKLE = 0.01  # of the rate is there for who comes while others use all of it: the hundredth that is left free anyway
 HEADROOM = 1.25  # of the need is asked for, so that a part can grow
+LEAST = 0.02  # of its own ceiling is what a process wants at work: a service that sends now and then never waits
 FADE = 0.8  # of what was wanted at the last look is still wanted at this one, if it is more
 
 
@@ -51,6 +52,6 @@ def granted(mine: Ask, others: Sequence[Ask], in_use: float) -> tuple[float, flo
     return max(min(due, total - in_use), min(TRICKLE * total, mine.ceiling)), due
 
 
-def wanted(before: float, passed: int, waiting: int, seconds: float) -> float:
+def wanted(ceiling: float, before: float, *, passed: int, waiting: int, seconds: float) -> float:
     """What a process could use: what passed in the last `seconds` and what waits now, and what it wanted `before`."""
-    return max(HEADROOM * (passed + waiting) / seconds, before * FADE)
+    return max(HEADROOM * (passed + waiting) / seconds, FADE * before, LEAST * ceiling)

@@ -67,7 +67,10 @@ class Sharing:
             self._wants = 0.0  # who is told to wait needs nothing meanwhile
         else:
             seconds = max(now - self._looked_at, LOOK_SOON)
-            self._wants = wanted(self._wants, gate.passed - self._passed, gate.waiting, seconds)
+            self._wants = wanted(
+                self._lease.ceiling, self._wants, passed=gate.passed - self._passed, waiting=gate.waiting,
+                seconds=seconds,
+            )  # fmt: skip
         self._passed, self._looked_at = gate.passed, now
         part = await self._ledger.renew(self._lease, self._wants, patient=patient)
         gate.share = min(1.0, part.uses / self._lease.ceiling)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_bulk.shares import HEADROOM, TRICKLE, Ask, divide, granted, wanted
+from omni_bulk.shares import HEADROOM, LEAST, TRICKLE, Ask, divide, granted, wanted
 
 RATE = st.floats(0.1, 10_000)
 ASKS = st.lists(st.builds(Ask, ceiling=RATE, wants=st.floats(0, 20_000)), min_size=1, max_size=8)
@@ -97,7 +97,9 @@ def test_the_trickle_is_no_more_than_the_own_ceiling() -> None:
     assert granted(Ask(0.5, 5), [Ask(1000, 5000)], 1000.0)[0] == 0.5
 
 
-def test_a_need_is_what_passed_and_what_waits_and_fades() -> None:
-    assert wanted(0.0, 25, 0, 0.25) == 100 * HEADROOM
-    assert wanted(0.0, 25, 25, 0.25) == 200 * HEADROOM
-    assert wanted(100.0, 0, 0, 0.25) == 80.0
+@pytest.mark.parametrize(
+    ("before", "passed", "waiting", "wants"),
+    [(0.0, 25, 0, 100 * HEADROOM), (0.0, 25, 25, 200 * HEADROOM), (100.0, 0, 0, 80.0), (1.0, 0, 0, 200 * LEAST)],
+)
+def test_a_need_is_what_passed_and_what_waits_and_fades(before: float, passed: int, waiting: int, wants: float) -> None:
+    assert wanted(200.0, before, passed=passed, waiting=waiting, seconds=0.25) == wants
