@@ -133,6 +133,10 @@ class Account:
         if self._owner_lock.held:
             await asyncio.to_thread(self._owner_lock.release)
 
+    def counts(self) -> tuple[int, int]:
+        """Posts so far, and the A020 among their answers."""
+        return self.worker.posts, self.gate.throttled
+
     async def show_life(self) -> str:
         """The owner id under which this process claims single messages; others see by its lock that it lives."""
         if not self._owner_lock.held:

@@ -124,6 +124,11 @@ class Run:
         self._began = account.world.epoch()
 
     @property
+    def queued(self) -> bool:
+        """Whether messages wait for a worker."""
+        return not self._draining and not self._queue.empty()
+
+    @property
     def waits_for(self) -> str | None:
         """What time of day sending waits for, None while anything is sent."""
         if self._out or self.not_before is None:

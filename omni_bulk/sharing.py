@@ -32,6 +32,7 @@ class Sharing:
         self._wants = 0.0
         self._looked_at = 0.0
         self.of = 1  # processes on the rate, this one too
+        self.most = 1  # since it was opened
         gate.share = 0.0
 
     async def run(self) -> None:
@@ -74,5 +75,5 @@ class Sharing:
         self._passed, self._looked_at = gate.passed, now
         part = await self._ledger.renew(self._lease, self._wants, patient=patient)
         gate.share = min(1.0, part.uses / self._lease.ceiling)
-        self.of = part.of
+        self.of, self.most = part.of, max(self.most, part.of)
         return part
