@@ -369,7 +369,7 @@ def _wrapped(line: str, width: int) -> list[str]:
     """In lines of at most `width` columns, broken where a phrase ends."""
     rows = [""]
     for phrase in line.split(", "):
-        if rows[-1] and columns(f"{rows[-1]}, {phrase}") > width:
+        if rows[-1] and columns(f"{rows[-1]}, {phrase},") > width:
             rows[-1] += ","
             rows.append("")
         rows[-1] += f", {phrase}" if rows[-1] else phrase
