@@ -89,7 +89,7 @@ class Gate:
         self.throttled = 0
         self.reopened = 0  # good probes
         self.passed = 0
-        self._somebody = asyncio.Event()
+        self.came = asyncio.Event()  # somebody, since it was cleared by who shares out the rate
         self.latencies = Latencies()
 
     @property
@@ -133,7 +133,7 @@ class Gate:
         waiter = _Waiter(message, asyncio.get_running_loop().create_future(), is_open)
         self._waiters.append(waiter)
         self._wake.set()
-        self._somebody.set()
+        self.came.set()
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -142,12 +142,6 @@ class Gate:
                 self._release(message).add_done_callback(asyncio.Future.exception)
                 self.abandon(probe=waiter.probe)
             raise
-
-    async def somebody(self) -> None:
-        """Waits until a message waits."""
-        while not self._waiters:
-            self._somebody.clear()
-            await self._somebody.wait()
 
     def lose(self, error: Exception) -> None:
         """The rate cannot be shared any more: tells whoever waits, or comes later."""

@@ -39,7 +39,7 @@ class Sharing:
         """Until cancelled; then what is held is given back."""
         try:
             while True:
-                await self._gate.somebody()
+                await self._gate.came.wait()
                 await self._hold()
         except LedgerError as error:
             # Without a ledger nothing is claimed and so nothing sent, but who waits must hear of it.
@@ -64,6 +64,7 @@ class Sharing:
 
     async def _look(self, *, patient: bool) -> Part:
         gate, now = self._gate, self._clock()
+        gate.came.clear()
         if gate.waits_for is not None:
             self._wants = 0.0  # who is told to wait needs nothing meanwhile
         else:
