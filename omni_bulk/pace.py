@@ -45,6 +45,7 @@ GUESS = 0.995  # of the pace after a large step stands for the limit: sixteen se
 LONG_SECOND = 1.005  # s, with a micro-batch (5 ms) more than the rate in it: the same pace
 NEED = 1.5  # requests in flight, of those that rate and latency keep there
 LATENCIES = 500  # answers whose latency is remembered
+IN_FLIGHT_LEAST = 16  # in any case, so that a few requests that hang stop nobody behind them
 SPIKE = 0.25  # s of the rate may be in flight in any case, so that a slow moment costs nothing
 
 
@@ -194,12 +195,13 @@ class Second:
         self._count += amount
 
 
-def in_flight_max(rate: float, latency: float | None) -> int:
+def in_flight_max(rate: float, latency: float | None) -> int | None:
     """Requests that may be in flight at this rate (messages a second), when 99 in 100 answers come within `latency` (s).
 
-    More would only be in doubt together when the network goes away. None is a latency that nobody knows yet.
+    More would only be in doubt together when the network goes away. None is no bound: while no latency is known, one
+    would cost a pace of the first answers' time.
     """
-    return 1 + int(rate * max(SPIKE, NEED * (latency or 0.0)))
+    return None if latency is None else max(IN_FLIGHT_LEAST, 1 + int(rate * max(SPIKE, NEED * latency)))
 
 
 class Latencies:
