@@ -30,8 +30,9 @@ WINDOW = 1.0  # s
 FADE = 0.95  # of the best accepted pace, a second: half of what the server took lately is the least it is asked for
 SILENCE_MAX = 3600.0  # s without an answer that count as recovery; more would only overflow
 
-# The pace without refusals, from a second to the next: below the limit that was found, near it, and above.
-BELOW, NEAR, ABOVE = 1.02, 1.0003, 1.01
+# The pace without refusals, from a second to the next: below the limit that was found, near it, and above. To meet it
+# costs a message in a hundred for a second, or with Retry-After a second of all: there it is met less often.
+BELOW, NEAR, NEAR_STOP, ABOVE = 1.02, 1.001, 1.0003, 1.01
 NEAR_FROM, NEAR_TO = 0.98, 1.01  # of the limit that was found
 
 # A stop for a Retry-After costs a second, and says only that the limit is lower. After calm seconds it must be near:
@@ -40,7 +41,7 @@ STOP, STOP_MAX, STOP_NEAR = 0.8, 0.5, 0.97
 SMALL_STEPS = 3  # in a row; then the limit has fallen, and the steps are large again
 CALM = 3.0  # s without a refusal
 EASE = 0.8  # of the pace from the first refusal on, while answers that are a second late come in
-GUESS = 0.995  # of the pace after a large step stands for the limit: sixteen seconds of NEAR, then ABOVE
+GUESS = 0.995  # of the pace after a large step stands for the limit: sixteen seconds of NEAR_STOP, then ABOVE
 
 LONG_SECOND = 1.005  # s, with a micro-batch (5 ms) more than the rate in it: the same pace
 NEED = 1.5  # requests in flight, of those that rate and latency keep there
@@ -70,6 +71,7 @@ class Controller:
         self._answers = 0
         self._refusals = 0
         self._best = 0.0  # messages a second that were accepted lately
+        self._near = NEAR
         self._pauses = 0
         self._stops = 0  # in a row, for a Retry-After
         self._calm = 0.0  # s without a refusal
@@ -110,9 +112,9 @@ class Controller:
             self._stops = -SMALL_STEPS
         self._stops += 1
         probe, self._taken = not self._taken, False
-        near = self._stops <= 0
-        self._slow(self.rate * (STOP_NEAR if near else max(STOP_MAX, STOP**self._stops)))
-        self._found = self.rate * (1 if near else GUESS)
+        small = self._stops <= 0
+        self._slow(self.rate * (STOP_NEAR if small else max(STOP_MAX, STOP**self._stops)))
+        self._found, self._near = self.rate * (1 if small else GUESS), NEAR_STOP
         self._start(now + seconds)
         return Change(self.rate, seconds, probe=probe)
 
@@ -124,7 +126,7 @@ class Controller:
             self._start(sent)
         elif accepted:
             steady = (self._refusals - 1) / (self._answers - 1)
-            self._found = self._measured * (1 - steady)
+            self._found, self._near = self._measured * (1 - steady), NEAR
             # A server that refuses whatever the pace gains nothing from a slower one, and the run would starve.
             self._slow(max(self._found * DRIVE, min(self._best / 2, self.rate)))
             self._start(now + WINDOW)
@@ -142,7 +144,7 @@ class Controller:
         if self.rate < near:
             rate = min(self.rate * BELOW**seconds, near)
         else:
-            rate = self.rate * (NEAR if self.rate < above else ABOVE) ** seconds
+            rate = self.rate * (self._near if self.rate < above else ABOVE) ** seconds
         self.rate = min(self.ceiling * DRIVE, rate)
 
     def _next_pause(self) -> float:
