@@ -172,6 +172,21 @@ def test_no_more_is_in_flight_than_rate_and_latency_need() -> None:
     played(body, 200.0)
 
 
+def test_an_answer_tells_about_the_pace_at_which_its_message_left() -> None:
+    async def body(scene: Scene) -> None:
+        scene.observe(ACCEPTED)
+        rate = scene.gate.rate
+        for latency in (10.0, 0.0):  # sent before anything is counted, and now
+            await asyncio.sleep(2)
+            for _ in range(10):
+                scene.gate.observe(THROTTLED, probe=False, latency=latency)
+            await asyncio.sleep(1)
+            scene.observe(ACCEPTED)
+            assert (scene.gate.rate < rate) is (latency == 0.0)
+
+    played(body)
+
+
 def test_without_a_share_one_message_passes_and_the_others_when_it_is_known() -> None:
     async def body(scene: Scene) -> None:
         scene.gate.share = 0.0
