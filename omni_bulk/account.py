@@ -19,9 +19,10 @@ from omni_bulk.client import Client, Endpoint
 from omni_bulk.cost import Budget, Prices
 from omni_bulk.gate import Gate
 from omni_bulk.hooks import Attempt, Hub, Pause
-from omni_bulk.ledger import Ledger, Transaction, book
+from omni_bulk.ledger import Lease, Ledger, Transaction, book
 from omni_bulk.lock import OwnerLock
 from omni_bulk.model import Result, Verdict
+from omni_bulk.sharing import Sharing
 from omni_bulk.worker import Job, Worker
 
 logger = logging.getLogger("omni_bulk")
@@ -101,7 +102,9 @@ class Account:
             release=ledger.take_back,
             clock=world.clock,
             sleep=world.sleep,
+            in_flight=lambda: self.worker.in_flight,
         )
+        self.sharing: Sharing | None = None  # while it is open
         self.worker = Worker(
             self._client,
             self.tokens,
@@ -130,6 +133,9 @@ class Account:
         self.ledger.till.open(self.id, self.prices, self.budget)
         await self._stack.enter_async_context(self._client)
         self._stack.push_async_callback(self.tokens.close)
+        lease = Lease(self.id, self.owner, self.pid, self.rate, self.world.now)
+        self.sharing = Sharing(self.gate, self.ledger, lease, self.world.clock)
+        self._stack.push_async_callback(_end, asyncio.create_task(self.sharing.run(), name="omni-bulk-share"))
         self._stack.push_async_callback(_end, asyncio.create_task(self.gate.run(), name="omni-bulk-pace"))
         return self
 
@@ -144,6 +150,10 @@ class Account:
     def client(self) -> Client:
         """The connections to the API."""
         return self._client
+
+    def counts(self) -> tuple[int, int]:
+        """Posts so far, and the A020 among their answers."""
+        return self.worker.posts, self.gate.throttled
 
     async def show_life(self) -> str:
         """The owner id under which this process claims single messages; others see by its lock that it lives."""

@@ -39,6 +39,7 @@ from omni_bulk.sink import Sink, open_results
 from omni_bulk.source import Source
 from omni_bulk.stats import Summary, Tally, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
+from omni_bulk.tempo import may_allow_more
 
 __all__ = ["Campaign", "Options"]
 
@@ -352,12 +353,13 @@ class Campaign:
         )
         if self._left is not None:
             run.stop(self._left)
-        posts = account.worker.posts
+        posts, throttled = account.worker.posts, account.gate.throttled
         await run.go(self._read(row, recipients))
         posts = account.worker.posts - posts
         if posts and isinstance(run.error, InputError):
             run.error = _unread(run.error)
-        summary = self.summary = self._summarise(run, account.world.clock() - started, posts)
+        summary = self._summarise(run, account.world.clock() - started, posts)
+        summary = self.summary = self._paced(summary, account.gate.throttled - throttled)
         # A complete campaign stays so when its list was refused, or left before somebody new was found in it.
         idle = not summary.posts and (isinstance(run.error, Refused) or not summary.remaining)
         if not only:  # the run that judged the list stays its last one
@@ -427,6 +429,18 @@ class Campaign:
             stop_reason=None if stopped is None else stopped.reason, cost=tally.sent_cost, currency=tally.currency,
             countries=countries_json(tally.sent, tally.sent_segments, tally.sent_costs if tally.prices else None),
             not_before=None if run.not_before is None else iso(round(run.not_before * 1000)),
+        )  # fmt: skip
+
+    def _paced(self, summary: Summary, throttled: int) -> Summary:
+        """What the account knows of the pace. Of a rate that was shared nobody knows how much of it was used."""
+        account = self._account
+        alone = account.sharing is None or account.sharing.most == 1
+        more = alone and may_allow_more(
+            posts=summary.posts, throttled=throttled, seconds=summary.seconds, ceiling=account.rate
+        )
+        return replace(
+            summary, throttled=throttled, ceiling=account.rate, p50=account.gate.latencies.p50,
+            p99=account.gate.latencies.p99, tokens=account.tokens.fetched, may_allow_more=more,
         )  # fmt: skip
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────

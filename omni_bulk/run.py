@@ -129,6 +129,11 @@ class Run:
         return self._out
 
     @property
+    def queued(self) -> bool:
+        """Whether messages wait for a worker."""
+        return not self._draining and not self._queue.empty()
+
+    @property
     def waits_for(self) -> str | None:
         """What time of day sending waits for, None while anything is sent."""
         if self._out or self.not_before is None:

@@ -258,6 +258,9 @@ class Summary:
     ready and unsent, `already_handled` had their result before. `seconds` is the duration of the run. `cost` is what
     this run spent, in `currency` (accepted and unknown; None without a price list that has every country), `countries`
     the same by country, as JSON has it. `not_before` (ISO 8601) is when the next recipient that waits may be sent to.
+    Of the `posts` so many were `throttled` (A020), at a pace of `ceiling` messages a second at most; half of the last
+    answers took `p50` seconds at most, and 99 in 100 `p99`. `tokens` were fetched. `may_allow_more`: the run kept near its
+    ceiling and nothing was throttled.
     """
 
     campaign_name: str
@@ -280,6 +283,12 @@ class Summary:
     currency: str | None = None
     countries: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     not_before: str | None = None
+    throttled: int = 0
+    ceiling: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+    tokens: int = 0
+    may_allow_more: bool = False
 
     @property
     def complete(self) -> bool:

@@ -120,7 +120,7 @@ class Worker:
             refused = self._tokens.refused(generation, verdict)
         elif verdict.omni:
             self._tokens.proven(generation)
-        job.stop = self._gate.observe(verdict, probe=probe) or refused
+        job.stop = self._gate.observe(verdict, probe=probe, latency=(job.latency_ms or 0) / 1000) or refused
         action = self._decide(job, verdict)
         if action.step is not Step.SETTLE:
             await self._take_back(job)

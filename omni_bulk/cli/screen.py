@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from omni_bulk.cli.going import fields as going_fields
+from omni_bulk.cli.going import phrases, time_left, too_few_workers
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import countries_json, plain, shown
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.events import EVENTS
 from omni_bulk.model import Status
 from omni_bulk.stats import Cause, Summary, Tally, TextCount
+from omni_bulk.tempo import Figures
 from omni_bulk.words import Language, clause
 
 if TYPE_CHECKING:
@@ -161,42 +164,54 @@ class Screen:
     # ── progress ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def progress(self, total: int | None) -> Iterator[Callable[[Tally, float, str | None], None]]:
-        """Gives a function to call with the counts, the seconds so far and what sending waits for."""
+    def progress(self, total: int | None) -> Iterator[Callable[[Tally, Figures, str | None], None]]:
+        """Gives a function to call with the counts, the figures and what sending waits for."""
         if not self.live:
-            yield lambda tally, seconds, waits: self.say(
-                "progress", _progress_text(tally, total, seconds, waits), done=sum(tally.run.values()), total=total
-            )
+            yield lambda tally, figures, waits: self.say(
+                "progress", _progress_text(tally, total, figures, waits), done=sum(tally.run.values()), total=total,
+                **(going_fields(figures) if self.json else {}),
+            )  # fmt: skip
             return
         with self._bar() as bar:
-            task = bar.add_task("sending", total=total, detail="")
-            yield lambda tally, seconds, waits: _move(bar, task, tally, seconds, waits)
+            task = bar.add_task("sending", total=total, left="", under=[])
+            yield lambda tally, figures, waits: _move(bar, task, tally, figures, waits)
 
     def _bar(self) -> "Progress":
+        from rich.console import RenderableType  # noqa: PLC0415
         from rich.progress import (  # noqa: PLC0415
             BarColumn,
             MofNCompleteColumn,
             Progress,
             TextColumn,
-            TimeRemainingColumn,
         )
+        from rich.text import Text  # noqa: PLC0415
 
-        return Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(compact=True), console=self.console, transient=True, refresh_per_second=10,
+        class Bar(Progress):
+            """The bar, and lines under it: beside it a terminal of 80 columns has no room for them."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield self.make_tasks_table(self.tasks)
+                for task in self.tasks:
+                    width = self.console.width - 2
+                    yield from (Text(f"  {line}") for part in task.fields["under"] for line in _wrapped(part, width))
+
+        return Bar(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"),
+            console=self.console, transient=True, refresh_per_second=10,
         )  # fmt: skip
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def summary(
-        self, summary: Summary, *, out: str | None, ledger: str, next_step: str | None, whole: bool = True
-    ) -> None:
+        self, summary: Summary, *, out: str | None, ledger: str, next_step: str | None, whole: bool = True,
+        sandbox: bool = False,
+    ) -> None:  # fmt: skip
         """How it ended, and what to do next. Not `whole`: the list was not read to its end, nor planned before."""
         if self.json:
             fields: dict[str, Any] = {**summary_fields(summary), "out": out, "ledger": ledger}
             self.say("summary", f"campaign {summary.campaign_name}", **fields)
         else:
-            for line, style in _summary_lines(summary, whole=whole):
+            for line, style in _summary_lines(summary, whole=whole, sandbox=sandbox):
                 self.say("summary", line, style=style)
             if out is not None:
                 self.say("summary", f"  results: {out}", style="dim")
@@ -329,26 +344,41 @@ def _preview_lines(tally: Tally) -> Iterator[str]:
         yield f"  row {one.row}: {one.number} ({one.country}) gets: {shown}"
 
 
-def _progress_text(tally: Tally, total: int | None, seconds: float, waits: str | None) -> str:
+def _progress_text(tally: Tally, total: int | None, figures: Figures, waits: str | None) -> str:
     done = sum(tally.run.values())
     of = "" if total is None else f" of {total:,}"
+    left = [] if figures.eta is None or waits else [f"{time_left(figures.eta)} left"]
     states = ", ".join(f"{number:,} {status}" for status, number in tally.run.items())
-    pace = f"{done / seconds:.0f}/s" if seconds >= 1 else "starting"
-    return f"{done:,}{of} done, {pace}{': ' + states if states else ''}{'; waits: ' + _WAITS.get(waits, waits) if waits else ''}"
+    parts = [", ".join([f"{done:,}{of} done", *phrases(figures), *left]) + (f": {states}" if states else "")]
+    return "; ".join([*parts, *_troubles(figures, waits)])
 
 
-def _move(bar: "Progress", task: "TaskID", tally: Tally, seconds: float, waits: str | None) -> None:
-    done = sum(tally.run.values())
-    detail = f"{done / seconds:.0f}/s" if seconds >= 1 else ""
+def _troubles(figures: Figures, waits: str | None) -> list[str]:
+    """Why it does not go faster."""
+    if waits:
+        return [f"waits: {_WAITS.get(waits, waits)}"]
+    return [said for said in (too_few_workers(figures),) if said]
+
+
+def _move(bar: "Progress", task: "TaskID", tally: Tally, figures: Figures, waits: str | None) -> None:
     unusual = [f"{tally.run[status]:,} {status}" for status in Status if status != "accepted" and tally.run[status]]
-    bar.update(
-        task,
-        completed=done,
-        detail="  ".join([detail, *unusual, f"waits: {_WAITS.get(waits, waits)}" if waits else ""]).strip(),
-    )
+    under = [", ".join(one) for one in (phrases(figures), unusual, _troubles(figures, waits)) if one]
+    left = "" if figures.eta is None or waits else f"{time_left(figures.eta)} left"
+    bar.update(task, completed=sum(tally.run.values()), left=left, under=under)
 
 
-def _summary_lines(summary: Summary, *, whole: bool) -> Iterator[tuple[str, str | None]]:
+def _wrapped(line: str, width: int) -> list[str]:
+    """In lines of at most `width` columns, broken where a phrase ends."""
+    rows = [""]
+    for phrase in line.split(", "):
+        if rows[-1] and columns(f"{rows[-1]}, {phrase},") > width:
+            rows[-1] += ","
+            rows.append("")
+        rows[-1] += f", {phrase}" if rows[-1] else phrase
+    return rows
+
+
+def _summary_lines(summary: Summary, *, whole: bool, sandbox: bool) -> Iterator[tuple[str, str | None]]:
     if summary.stopped:
         yield f"Stopped: {summary.stopped}", "bold red"
     head = f"Campaign {summary.campaign_name}: {counted(summary.recipients, 'recipient')}"
@@ -368,7 +398,16 @@ def _summary_lines(summary: Summary, *, whole: bool) -> Iterator[tuple[str, str 
         yield f"  the next may be sent at {summary.not_before}", "yellow"
     if summary.posts and summary.seconds >= 1:
         pace = summary.posts / summary.seconds
-        yield f"  {counted(summary.posts, 'post')} in {duration(summary.seconds)}, {pace:.0f}/s", "dim"
+        yield (
+            f"  {counted(summary.posts, 'post')} in {duration(summary.seconds)}, {pace:.0f}/s{_refused(summary)}",
+            "dim",
+        )
+    if summary.may_allow_more and summary.ceiling is not None and not sandbox:
+        yield f"  not one A020: the contract may allow more than --rate {summary.ceiling:g}", None
+
+
+def _refused(summary: Summary) -> str:
+    return f", {summary.throttled:,} of them A020" if summary.throttled else ""
 
 
 def summary_fields(summary: Summary) -> dict[str, object]:
@@ -388,6 +427,12 @@ def summary_fields(summary: Summary) -> dict[str, object]:
         "posts": summary.posts,
         "seconds": round(summary.seconds, 3),
         "rate": round(summary.posts / summary.seconds, 1) if summary.seconds else None,
+        "ceiling": summary.ceiling,
+        "throttled": summary.throttled,
+        "mayAllowMore": summary.may_allow_more,
+        "p50Ms": None if summary.p50 is None else round(1000 * summary.p50),
+        "p99Ms": None if summary.p99 is None else round(1000 * summary.p99),
+        "tokens": summary.tokens,
         "cost": None if summary.cost is None else plain(summary.cost),
         "currency": summary.currency,
         "countries": {country: dict(one) for country, one in summary.countries.items()},

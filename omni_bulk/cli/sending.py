@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from omni_bulk.account import unrecorded_fields
+from omni_bulk.account import Account, unrecorded_fields
 from omni_bulk.campaign import Campaign, Options
 from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
@@ -34,9 +34,11 @@ from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import Result
 from omni_bulk.omni import Omni
 from omni_bulk.rejects import RejectsFile
+from omni_bulk.run import Run
 from omni_bulk.settings import Settings
 from omni_bulk.sink import StreamSink
 from omni_bulk.stats import Summary, Tally
+from omni_bulk.tempo import Figures, Sight, Tempo
 
 SANDBOX_TPS = 400.0  # posts a second that the sandbox takes at least
 SANDBOX_LATENCY = 10.0  # ms
@@ -247,11 +249,11 @@ class Sending:
     def _lines_to_come(self) -> int | None:
         return None if self.planned is None else self.planned.ready + sum(self.planned.run.values())
 
-    async def _watch(self, omni: Omni, campaign: Campaign, show: Callable[[Tally, float, str | None], None]) -> None:
+    async def _watch(self, omni: Omni, campaign: Campaign, show: Callable[[Tally, Figures, str | None], None]) -> None:
         """Sends, and shows how it goes."""
         order, live = self.order, self.screen.live
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        clock, account = asyncio.get_running_loop().time, omni.account
+        tempo, shown_at, begun = Tempo(account.rate, account.workers), clock(), account.counts()
         sending = asyncio.create_task(
             campaign.run(
                 order.source, limit=order.limit, deadline=order.deadline, max_failure_rate=order.max_failure_rate,
@@ -262,10 +264,14 @@ class Sending:
         await asyncio.sleep(0)  # its first step, from which on the campaign hears a stop
         self._sending = sending
         while not sending.done():
-            await asyncio.wait({sending}, timeout=BAR_EVERY if live else LINE_EVERY)
-            if campaign.run_now is not None and (live or not sending.done()):
-                waits = campaign.run_now.waits_for or omni.account.gate.waits_for
-                show(campaign.run_now.tally, clock() - started, waits)
+            await asyncio.wait({sending}, timeout=BAR_EVERY)
+            if (run := campaign.run_now) is None:
+                continue
+            waits = run.waits_for or account.gate.waits_for
+            tempo.see(_sight(clock(), run, account, begun))
+            if live or (not sending.done() and clock() - shown_at >= LINE_EVERY):
+                shown_at = clock()
+                show(run.tally, _figures(tempo, account, self._lines_to_come(), run), waits)
         await sending
 
     def _whole(self, summary: Summary) -> Summary:
@@ -298,7 +304,9 @@ class Sending:
         ledger = "thrown away" if order.throwaway else str(settings.ledger)
         out = None if campaign.out is None else str(campaign.out)
         whole = summary.whole or self.planned is not None
-        self.screen.summary(summary, out=out, ledger=ledger, next_step=next_step(summary, order), whole=whole)
+        self.screen.summary(
+            summary, out=out, ledger=ledger, next_step=next_step(summary, order), whole=whole, sandbox=order.sandbox
+        )
         self._write_rejects(rejects)
         self.ending.write(summary_fields(summary))
 
@@ -358,6 +366,26 @@ class Sending:
             campaign.stop(Stopped("interrupted", reason="interrupted", exit_code=75))
         else:
             campaign.cancel()
+
+
+def _sight(now: float, run: Run, account: Account, begun: tuple[int, int]) -> Sight:
+    posts, throttled = account.counts()
+    gate = account.gate
+    return Sight(
+        now=now, done=sum(run.tally.run.values()), posts=posts - begun[0], throttled=throttled - begun[1],
+        in_flight=account.worker.in_flight, waiting=gate.waiting, rate=gate.rate,
+        queued=run.queued and gate.waits_for is None,
+    )  # fmt: skip
+
+
+def _figures(tempo: Tempo, account: Account, total: int | None, run: Run) -> Figures:
+    latencies, sharing = account.gate.latencies, account.sharing
+    if total is None and run.tally.whole:
+        total = sum(run.tally.run.values()) + run.tally.ready
+    return tempo.figures(
+        total, p50=latencies.p50, p99=latencies.p99, tokens=account.tokens.fetched,
+        processes=1 if sharing is None else sharing.of,
+    )  # fmt: skip
 
 
 def out_of(order: Order) -> Options:

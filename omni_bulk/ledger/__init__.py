@@ -16,13 +16,14 @@ from omni_bulk.errors import LedgerError, Stopped
 from omni_bulk.ledger import book
 from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.book import Admitted, Admitter, Single
+from omni_bulk.ledger.leases import Lease, Part
 from omni_bulk.ledger.schema import glance, ledger_key, open_ledger, read_ledger, scratch
 from omni_bulk.ledger.till import Till
 from omni_bulk.ledger.writer import Follower, Transaction, Writer
 from omni_bulk.model import CampaignRow, Entry, Result
 
 __all__ = [
-    "Admitted", "Admitter", "Bars", "Glance", "Ledger", "Single", "Till", "Transaction", "book", "read_ledger",
+    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "book", "read_ledger",
     "scratch",
 ]  # fmt: skip
 
@@ -82,6 +83,14 @@ class Ledger:
     async def write(self, operation: Callable[[Transaction], T]) -> T:
         """Runs one operation of `book` in the next commit."""
         return await self._writer.submit(operation)  # type: ignore[no-any-return]
+
+    def renew(self, lease: Lease, wants: float, *, patient: bool) -> "asyncio.Future[Part]":
+        """The part of the account's rate that this process has from now on; `patient` goes along with other commits."""
+        return self._writer.submit(partial(lease.renew, wants=wants), patient=patient)
+
+    def give_back(self, lease: Lease) -> "asyncio.Future[None]":
+        """Nothing is sent here at the moment: the part of the rate that this process has is the others'."""
+        return self._writer.submit(lease.give_back, patient=True)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

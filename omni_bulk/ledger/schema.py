@@ -92,9 +92,17 @@ CREATE INDEX message_number ON message (number) WHERE substr(ref, 1, 3) <> 'ob-'
 CREATE INDEX line_message ON line (message);
 """
 
+# How processes on one account share its rate (`leases`): rates are in messages a second, times in ms.
+_LEASES = """
+CREATE TABLE lease (
+    slot INTEGER PRIMARY KEY, account INTEGER NOT NULL, owner TEXT NOT NULL, pid INTEGER NOT NULL,
+    ceiling REAL NOT NULL, wants REAL NOT NULL, uses REAL NOT NULL, renewed_at INTEGER NOT NULL
+);
+"""
+
 # What each version added to the one before it, from 2 on. A ledger is made at version 1 and brought forward like an old
 # one, so there is one way to every version. What stands here has been released: it is never changed, only added to.
-_MIGRATIONS: tuple[str, ...] = (_BOUNDS, _REPORTS)
+_MIGRATIONS: tuple[str, ...] = (_BOUNDS, _REPORTS + _LEASES)
 VERSION = 1 + len(_MIGRATIONS)
 
 # What one run has met, for finding repeated rows; never durable, spilled to disk by SQLite when it grows.

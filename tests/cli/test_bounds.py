@@ -8,6 +8,7 @@ import pytest
 from omni_bulk.cli import screen
 from omni_bulk.sandbox import Sandbox
 from omni_bulk.stats import Tally
+from omni_bulk.tempo import Sight, Tempo
 from tests.cli.conftest import Call
 from tests.cli.kit import FROM, results, run, write_list
 
@@ -183,10 +184,14 @@ def test_an_approved_plan_binds_prices_and_those_who_get_nothing(
 
 def test_the_progress_line_says_what_time_it_waits_for() -> None:
     """Beside the causes that have a name of their own."""
-    line = screen._progress_text(Tally(), 3, 0.5, "2026-11-22 23:00 KST, 3 recipients wait")
-    assert line == "0 of 3 done, starting; waits: 2026-11-22 23:00 KST, 3 recipients wait"
-    assert "waits: server wants a pause" in screen._progress_text(Tally(), 3, 0.5, "throttled")
+    tempo = Tempo(200.0, 64)
+    tempo.see(Sight(0.0, 0, 0, 0, 0, 0, 198.0, queued=False))
+    figures = tempo.figures(3)
+    line = screen._progress_text(Tally(), 3, figures, "2026-11-22 23:00 KST, 3 recipients wait")
+    assert line.startswith("0 of 3 done, starting")
+    assert line.endswith("; waits: 2026-11-22 23:00 KST, 3 recipients wait")
+    assert "waits: server wants a pause" in screen._progress_text(Tally(), 3, figures, "throttled")
     with screen.Screen()._bar() as bar:
-        task = bar.add_task("sending", total=3, detail="")
-        screen._move(bar, task, Tally(), 0.5, "2026-11-22 23:00 KST")
-        assert bar.tasks[0].fields["detail"] == "waits: 2026-11-22 23:00 KST"
+        task = bar.add_task("sending", total=3, left="", under=[])
+        screen._move(bar, task, Tally(), figures, "2026-11-22 23:00 KST")
+        assert bar.tasks[0].fields["under"][-1] == "waits: 2026-11-22 23:00 KST"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omni_bulk.errors import LedgerError, Stopped
 from omni_bulk.gate import Barred, Closed, Gate
 from omni_bulk.model import Kind, State, Verdict
-from omni_bulk.pace import bucket_size
+from omni_bulk.pace import bucket_size, micro_batch
 from tests.engine.fakes import ACCEPTED, BARE, DISK_FULL, NOT_SENT, THROTTLED, Book
 from tests.virtual_time import START, run_virtual, virtual_loop
 
@@ -119,20 +119,111 @@ def test_no_span_has_more_than_the_rate_and_one_bucket_and_the_order_is_kept(rat
         assert scene.order == list(range(len(gaps)))
         for seconds, count in windows([at for at, _, _ in scene.passed]):
             assert count <= scene.gate.rate * seconds + bucket_size(scene.gate.rate) + SLACK
+            if seconds <= 1:
+                assert count <= scene.gate.rate + micro_batch(scene.gate.rate) + SLACK
 
     played(body, rate)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.01, 1.0])
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.1, 1.0])
 @pytest.mark.parametrize("rate", [200.0, 1000.0])
 def test_slow_claims_do_not_reduce_the_pace(rate: float, delay: float) -> None:
+    """Once it is known that they are slow."""
+
     async def body(scene: Scene) -> None:
-        scene.enter(*range(1000))
+        scene.enter(*range(3000))
         await scene.all()
-        assert scene.now() - delay == pytest.approx(1000 / (0.99 * rate), rel=0.02)
-        assert scene.order == list(range(1000))
+        assert scene.order == list(range(3000))
+        half = scene.passed[1500:]
+        assert half[-1][0] - half[0][0] == pytest.approx(1500 / (0.99 * rate), rel=0.02, abs=delay)
 
     played(body, rate, delay)
+
+
+def test_a_claim_that_takes_long_for_once_lets_no_crowd_out_when_it_ends() -> None:
+    async def body(scene: Scene) -> None:
+        scene.enter(*range(600))
+        await asyncio.sleep(1)
+        scene.book.delay = 1.0
+        await asyncio.sleep(0.001)
+        scene.book.delay = 0.001
+        await scene.all()
+        for seconds, count in windows([at for at, _, _ in scene.passed]):
+            if seconds <= 1:
+                assert count <= 200 + 4
+
+    played(body, 200.0, delay=0.001)
+
+
+def test_no_more_is_in_flight_than_rate_and_latency_need() -> None:
+    """More would only be in doubt together when the network goes away."""
+
+    async def body(scene: Scene) -> None:
+        scene.gate._in_flight = lambda: len(scene.passed)
+        scene.observe(ACCEPTED)
+        scene.enter(*range(100))
+        await asyncio.sleep(10)
+        assert 50 <= len(scene.passed) <= 52  # a quarter of a second's worth
+        for _ in range(100):
+            scene.gate.observe(ACCEPTED, probe=False, latency=0.3)
+        await asyncio.sleep(10)
+        assert 90 <= len(scene.passed) <= 92  # 198 a second, 0.3 s, 1.5
+
+    played(body, 200.0)
+
+
+def test_an_answer_tells_about_the_pace_at_which_its_message_left() -> None:
+    async def body(scene: Scene) -> None:
+        scene.observe(ACCEPTED)
+        rate = scene.gate.rate
+        for latency in (10.0, 0.0):  # sent before anything is counted, and now
+            await asyncio.sleep(2)
+            for _ in range(10):
+                scene.gate.observe(THROTTLED, probe=False, latency=latency)
+            await asyncio.sleep(1)
+            scene.observe(ACCEPTED)
+            assert (scene.gate.rate < rate) is (latency == 0.0)
+
+    played(body)
+
+
+def test_without_a_share_one_message_passes_and_the_others_when_it_is_known() -> None:
+    async def body(scene: Scene) -> None:
+        scene.gate.share = 0.0
+        scene.enter(*range(20))
+        await asyncio.sleep(10)
+        assert scene.order == [0]
+        scene.gate.share = 0.1
+        await asyncio.sleep(0.5)
+        assert 10 <= len(scene.passed) <= 12
+
+    played(body, 200.0)
+
+
+def test_who_waits_hears_that_the_rate_cannot_be_shared() -> None:
+    async def body(scene: Scene) -> None:
+        scene.gate.share = 0.0
+        scene.enter(0, 1)
+        await asyncio.sleep(1)
+        scene.gate.lose(DISK_FULL)
+        scene.enter(2)
+        assert await scene.all() == [False, DISK_FULL, DISK_FULL]
+
+    played(body)
+
+
+def test_after_a_pause_that_the_server_asked_for_everybody_goes_on() -> None:
+    """It said how long, and took messages before: no need to wait for the answer to one."""
+
+    async def body(scene: Scene) -> None:
+        scene.observe(ACCEPTED)
+        scene.enter(*range(10))
+        await scene.pause(3)
+        await asyncio.sleep(3.2)
+        assert len(scene.passed) == 10
+        assert scene.probes == []
+
+    played(body)
 
 
 def test_a_machine_that_wakes_from_a_long_sleep_does_not_burst() -> None:
@@ -159,7 +250,7 @@ def test_a_changed_rate_hands_out_no_fresh_burst() -> None:
             rates.append(scene.gate.rate)
             await asyncio.sleep(0.05)
         allowed = sum(rates) * 0.05
-        assert len(scene.passed) == pytest.approx(allowed, abs=1.5 * bucket_size(rates[0]))
+        assert 0.75 * allowed <= len(scene.passed) <= allowed + 1.5 * bucket_size(rates[0])
 
     played(body, 1000.0)
 
@@ -200,13 +291,13 @@ def test_a_retry_after_stops_everybody_and_then_one_goes_first() -> None:
 def test_who_was_paid_for_when_the_pause_began_waits_too() -> None:
     async def body(scene: Scene) -> None:
         scene.enter(*range(5))
-        await asyncio.sleep(0.1)  # two are through; the third is in the limiter, half a second from its turn
-        assert scene.order == [0, 1]
+        await asyncio.sleep(0.1)  # one is through; the second is in the limiter, half a second from its turn
+        assert scene.order == [0]
         await scene.pause(30)
         await asyncio.sleep(29)
-        assert scene.order == [0, 1]
+        assert scene.order == [0]
         await asyncio.sleep(2)
-        assert scene.probes == [2]
+        assert scene.probes == [1]
 
     played(body, 2.0)
 
@@ -289,16 +380,16 @@ def test_the_probe_may_be_lost_anywhere_and_the_next_one_takes_its_place(when: s
 
 def test_when_all_who_wait_for_the_probe_leave_the_next_to_come_is_the_probe() -> None:
     async def body(scene: Scene) -> None:
-        scene.enter(0, 1, 2)
-        await asyncio.sleep(0.1)  # the third is in the limiter
+        scene.enter(0, 1)
+        await asyncio.sleep(0.1)  # the second is in the limiter
         await scene.pause(1)
         await asyncio.sleep(0.95)
-        scene.tasks[2].cancel()
+        scene.tasks[1].cancel()
         await asyncio.sleep(5)
-        scene.enter(3)
+        scene.enter(2)
         await asyncio.sleep(5)
-        assert scene.order == [0, 1, 3]
-        assert scene.probes == [3]
+        assert scene.order == [0, 2]
+        assert scene.probes == [2]
 
     played(body, 0.7)
 
@@ -452,7 +543,7 @@ def test_a_claim_that_cannot_be_written_lets_nobody_through(*, leave: bool) -> N
 def test_when_the_pace_ends_nobody_is_left_waiting() -> None:
     async def body(scene: Scene) -> None:
         scene.enter(*range(10))
-        await asyncio.sleep(0.1)  # the first two are being claimed, and still pass
+        await asyncio.sleep(0.7)  # the first two are being claimed, and still pass
         scene.tasks[9].cancel()
         scene.pace.cancel()
         with suppress(asyncio.CancelledError):

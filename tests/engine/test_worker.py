@@ -94,6 +94,16 @@ def played(body: Callable[[Bench], Awaitable[Any]], *posts: Any, **more: Any) ->
     return result
 
 
+def test_the_gate_hears_how_long_an_answer_took() -> None:
+    """It has to know at which pace the message left that the answer tells about."""
+
+    async def body(bench: Bench) -> None:
+        await bench.deliver()
+        assert bench.gate.latencies.p50 == 0.005
+
+    played(body, TAKEN)
+
+
 # ── every verdict ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,21 +1,31 @@
-"""The pace: what a second of answers changes, and how close a whole run comes to what a server allows."""
+"""The pace: what a second of answers changes. How close a whole run comes to a limit is in `test_pace_servers`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omni_bulk.pace import DRIVE, RATE_MIN, Change, Controller, bucket_size, micro_batch
-from omni_bulk.sandbox.limiter import Bucket, Fixed, Limiter, Sliding
-from tests.pure.pacing import Clock, Line
+from omni_bulk.pace import (
+    ABOVE,
+    BELOW,
+    DRIVE,
+    NEAR,
+    RATE_MIN,
+    WINDOW,
+    Change,
+    Controller,
+    Latencies,
+    Second,
+    bucket_size,
+    in_flight_max,
+    micro_batch,
+)
 
 
 @dataclass
 class Seconds:
-    """A controller fed with whole seconds of answers."""
+    """A controller fed with whole seconds of answers, each of which counts."""
 
     controller: Controller
     now: float = 0.0
@@ -23,10 +33,10 @@ class Seconds:
     def __call__(self, accepted: int = 0, refused: int = 0) -> Change:
         """The refusals come first, the last answer closes the second."""
         *answers, last = [True] * refused + [False] * accepted
-        self.controller.observe(self.now, refused=answers[0])
-        for answer in answers[1:]:
+        self.controller._start(self.now)
+        for answer in answers:
             assert self.controller.observe(self.now, refused=answer) is None
-        self.now += 1.0
+        self.now += WINDOW
         change = self.controller.observe(self.now, refused=last)
         assert change is not None
         return change
@@ -34,7 +44,13 @@ class Seconds:
 
 @pytest.fixture
 def seconds() -> Seconds:
-    return Seconds(Controller(1000))
+    return Seconds(started(1000))
+
+
+def started(ceiling: float, rate: float | None = None) -> Controller:
+    controller = Controller(ceiling)
+    controller.rate = controller.rate if rate is None else rate
+    return controller
 
 
 # ── one second ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -42,14 +58,14 @@ def seconds() -> Seconds:
 
 @pytest.mark.parametrize("start", [0.0, 1000.0])
 @pytest.mark.parametrize(
-    ("accepted", "refused", "factor"),
-    [(200, 0, 1.002), (499, 1, 0.99), (98, 2, 0.99), (97, 3, 0.9), (50, 50, 0.9), (49, 51, 0.5), (1, 99, 0.5)],
+    ("accepted", "refused", "limit"),
+    [(499, 1, 1.0), (99, 2, 0.99), (90, 11, 0.9), (50, 51, 0.5), (10, 91, 0.1), (1, 100, 0.01)],
 )
-def test_the_share_of_refusals_moves_the_rate(accepted: int, refused: int, factor: float, start: float) -> None:
-    controller = Controller(1000)
-    controller.rate = 500.0
+def test_a_share_of_refusals_says_where_the_limit_is(accepted: int, refused: int, limit: float, start: float) -> None:
+    """The refusal that begins the second is there by choice, so it does not count."""
+    controller = started(1000, 500.0)
     change = Seconds(controller, start)(accepted, refused)
-    assert change.rate == controller.rate == pytest.approx(500 * factor)
+    assert change.rate == controller.rate == pytest.approx(max(500 * limit * DRIVE, accepted / 2))
     assert change.pause is None
 
 
@@ -58,10 +74,22 @@ def test_a_known_ceiling_is_driven_at_a_little_less_and_never_above(seconds: Sec
     assert seconds(accepted=1000).rate == 1000 * DRIVE
 
 
-@pytest.mark.parametrize(("silence", "rate"), [(10.0, 500 * 1.002**10), (400_000.0, 990.0), (1e9, 990.0)])
+@pytest.mark.parametrize(("rate", "step"), [(800.0, BELOW), (985.0, NEAR), (1000.0, NEAR), (1011.0, ABOVE)])
+def test_the_pace_looks_for_more_slowly_where_it_found_the_limit(rate: float, step: float) -> None:
+    controller = started(2000, rate)
+    controller._found = 1000.0
+    assert Seconds(controller)(accepted=1000).rate == pytest.approx(rate * step)
+
+
+def test_the_way_back_ends_below_the_limit_that_was_found() -> None:
+    controller = started(2000, 979.0)
+    controller._found = 1000.0
+    assert Seconds(controller)(accepted=979).rate == 980.0
+
+
+@pytest.mark.parametrize(("silence", "rate"), [(10.0, 500 * 1.02**10), (400_000.0, 980.0), (1e9, 980.0)])
 def test_the_rate_comes_back_for_each_second_that_went_by_even_after_days(silence: float, rate: float) -> None:
-    controller = Controller(1000)
-    controller.rate = 500.0
+    controller = started(1000, 500.0)
     controller.observe(0.0, refused=False)
     change = controller.observe(silence, refused=False)
     assert change is not None and change.rate == pytest.approx(rate)
@@ -69,11 +97,65 @@ def test_the_rate_comes_back_for_each_second_that_went_by_even_after_days(silenc
 
 @pytest.mark.parametrize("ceiling", [0.1, 0.5, 1.0, 1000.0])
 def test_the_rate_never_falls_to_nothing(ceiling: float) -> None:
-    seconds = Seconds(Controller(ceiling))
+    seconds = Seconds(started(ceiling))
     start = seconds.controller.rate
     for _ in range(50):
         seconds(accepted=1, refused=99)
     assert seconds.controller.rate == min(RATE_MIN, start)
+
+
+# ── whose pace an answer tells about ───────────────────────────────────────────────────────────────────────────────
+
+
+def cut() -> tuple[Controller, float]:
+    """A controller whose rate was just cut from 990, with answers that take two seconds; and when that was."""
+    controller = Controller(1000)
+    for sent in (0.0, 0.5, 1.0):
+        change = controller.observe(sent + 2, refused=sent == 0, sent=sent)
+    assert change is not None and change.rate < 990
+    return controller, 3.0
+
+
+@pytest.mark.parametrize("sent", [1.1, 2.9, 3.0, 3.9])
+def test_what_was_sent_before_a_cut_or_in_the_second_after_it_changes_nothing(sent: float) -> None:
+    controller, _ = cut()
+    rate = controller.rate
+    for number in range(100):
+        assert controller.observe(sent + 2 + number / 100, refused=True, sent=sent) is None
+    assert controller.rate == rate
+
+
+def test_a_limit_that_is_still_passed_after_that_second_cuts_again() -> None:
+    controller, at = cut()
+    rate = controller.rate
+    controller.observe(at + 3, refused=True, sent=at + WINDOW)
+    controller.observe(at + 4, refused=True, sent=at + WINDOW + 0.5)
+    change = controller.observe(at + 4.5, refused=False, sent=at + 2 * WINDOW)
+    assert change is not None and change.rate == pytest.approx(rate / 2 * DRIVE)
+
+
+def test_the_second_that_counts_begins_with_the_first_refusal() -> None:
+    """What was accepted before it, out of a bucket's store, would hide the limit."""
+    controller = Controller(1000)
+    for number in range(9):
+        assert controller.observe(number / 10, refused=False) is None
+    assert controller.observe(0.9, refused=True) is None
+    assert controller.observe(1.5, refused=True) is None
+    change = controller.observe(1.95, refused=False)
+    assert change is not None and change.rate == pytest.approx(990 / 2 * DRIVE)
+
+
+@pytest.mark.parametrize(("latency", "factor"), [(0.9, 1.0), (1.0, 0.8)])
+def test_an_unknown_limit_is_not_passed_until_the_last_answer_of_the_second(latency: float, factor: float) -> None:
+    """What is cut before does not count twice: the share is that of the pace at which its messages were sent."""
+    controller = Controller(1000)
+    assert controller.observe(latency, refused=False, sent=0.0) is None
+    assert controller.observe(latency, refused=True, sent=0.0) is None
+    assert controller.rate == pytest.approx(990 * factor)
+    controller.observe(latency, refused=True, sent=0.0)
+    controller.observe(latency, refused=False, sent=0.0)
+    change = controller.observe(latency + 1, refused=False, sent=1.0)
+    assert change is not None and change.rate == pytest.approx(990 * (2 / 3) * DRIVE)
 
 
 # ── full stops ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +188,8 @@ def test_a_probe_that_passes_makes_the_next_pause_short_again(seconds: Seconds) 
 def test_a_retry_after_is_obeyed_at_once_up_to_a_minute(asked: float, pause: float) -> None:
     controller = Controller(1000)
     assert controller.observe(0.0, refused=False) is None
-    assert controller.observe(0.1, refused=True, retry_after=asked) == Change(990 * 0.9, pause)
+    stop = controller.observe(0.1, refused=True, retry_after=asked)
+    assert stop is not None and stop.rate == pytest.approx(990 * 0.8) and stop.pause == pause
     assert controller.probed(9.0, refused=True, retry_after=asked).pause == pause
 
 
@@ -120,29 +203,73 @@ def test_a_retry_after_on_an_acceptance_means_nothing() -> None:
     assert Controller(1000).observe(0.0, refused=False, retry_after=9.0) is None
 
 
-def test_stops_in_a_row_step_down_ever_more_and_a_free_second_ends_the_row(seconds: Seconds) -> None:
-    def factor() -> float:
-        before = seconds.controller.rate
-        seconds.controller.observe(seconds.now, refused=True, retry_after=1.0)
-        return round(seconds.controller.rate / before, 2)
-
-    assert [factor() for _ in range(8)] == [0.9, 0.81, 0.73, 0.66, 0.59, 0.53, 0.5, 0.5]
-    seconds(accepted=10)
-    assert factor() == 0.9
+def test_what_was_sent_before_the_pause_ends_does_not_stop_again() -> None:
+    controller = Controller(1000)
+    assert controller.observe(2.0, refused=True, sent=0.0, retry_after=1.0) is not None
+    assert controller.observe(3.5, refused=True, sent=1.5, retry_after=1.0) is None
+    assert controller.observe(5.0, refused=True, sent=3.0, retry_after=1.0) is not None
 
 
-ANSWER = st.tuples(st.floats(0, 1e6), st.booleans(), st.none() | st.floats(0, 1e9), st.booleans())
+class Stops:
+    """A controller that is stopped, and the factor by which each stop slows it."""
+
+    def __init__(self) -> None:
+        self.controller, self.now = Controller(1000), 0.0
+
+    def __call__(self) -> float:
+        before, self.now = self.controller.rate, self.now + 10
+        assert self.controller.observe(self.now, refused=True, retry_after=1.0) is not None
+        return round(self.controller.rate / before, 2)
+
+    def calm(self, seconds: float) -> None:
+        self.controller._calm = seconds
+
+
+def test_stops_in_a_row_step_down_ever_more() -> None:
+    stop = Stops()
+    assert [stop() for _ in range(6)] == [0.8, 0.64, 0.51, 0.5, 0.5, 0.5]
+
+
+def test_after_calm_seconds_the_limit_is_near_so_the_steps_are_small_unless_they_do_not_help() -> None:
+    stop = Stops()
+    assert stop() == 0.8
+    stop.calm(3.0)
+    assert [stop() for _ in range(5)] == [0.97, 0.97, 0.97, 0.8, 0.64]
+    stop.calm(2.9)
+    assert stop() == 0.51
+
+
+def test_only_who_had_nothing_accepted_since_the_last_stop_sends_one_message_first() -> None:
+    """A probe costs the time of an answer, and says nothing that a second of messages would not."""
+    controller = Controller(1000)
+
+    def stop(now: float) -> bool:
+        change = controller.observe(now, refused=True, retry_after=1.0)
+        assert change is not None
+        return change.probe
+
+    assert stop(0.0)
+    controller.observe(10.0, refused=False)
+    assert not stop(10.1)
+    assert stop(20.0)
+    controller.probed(30.0, refused=False)
+    assert not stop(31.0)
+
+
+ANSWER = st.tuples(st.floats(0, 1e6), st.floats(0, 100), st.booleans(), st.none() | st.floats(0, 1e9), st.booleans())
 
 
 @given(st.floats(0.01, 5000), st.lists(ANSWER, max_size=60))
 def test_whatever_is_answered_the_rate_stays_in_bounds(
-    ceiling: float, answers: list[tuple[float, bool, float | None, bool]]
+    ceiling: float, answers: list[tuple[float, float, bool, float | None, bool]]
 ) -> None:
     controller, now = Controller(ceiling), 0.0
-    for after, refused, retry_after, probe in answers:
+    for after, latency, refused, retry_after, probe in answers:
         now += after
-        answer = controller.probed if probe else controller.observe
-        change = answer(now, refused=refused, retry_after=retry_after)
+        if probe:
+            change: Change | None = controller.probed(now, refused=refused, retry_after=retry_after)
+        else:
+            change = controller.observe(now, refused=refused, sent=now - latency, retry_after=retry_after)
         assert min(RATE_MIN, ceiling * DRIVE) <= controller.rate <= ceiling * DRIVE
         assert change is None or change.pause is None or (0 < change.pause <= 60 and refused)
 
@@ -151,88 +278,68 @@ def test_whatever_is_answered_the_rate_stays_in_bounds(
 
 
 @pytest.mark.parametrize(
-    ("rate", "size", "batch"), [(0.5, 2, 1), (200, 2, 1), (400, 4, 2), (500, 5, 2), (1000, 10, 5), (5000, 50, 25)]
+    ("rate", "size", "batch"), [(10, 1.5, 1), (200, 11, 1), (400, 21, 2), (1000, 51, 5), (5000, 251, 25)]
 )
-def test_the_bucket_is_small_and_a_batch_is_half_of_it(rate: float, size: float, batch: int) -> None:
+def test_the_bucket_holds_what_is_caught_up_and_a_batch_is_small(rate: float, size: float, batch: int) -> None:
     assert (bucket_size(rate), micro_batch(rate)) == (size, batch)
 
 
 @given(st.floats(0.01, 1e5))
 def test_a_batch_fits_its_bucket(rate: float) -> None:
-    assert 1 <= micro_batch(rate) <= bucket_size(rate) / 2
+    assert 1 <= micro_batch(rate) <= bucket_size(rate)
 
 
-# ── whole runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-SERVERS = pytest.mark.parametrize("server", [Bucket, Fixed, Sliding])
-SECONDS = 90
-
-
-def line(server: Callable[[float, Clock], Limiter], limit: float, ceiling: float, retry_after: float | None) -> Line:
-    return Line(partial(server, limit), ceiling=ceiling, retry_after=retry_after)
-
-
-@SERVERS
-@pytest.mark.parametrize("limit", [100, 800])
-@pytest.mark.parametrize("retry_after", [None, 1.0])
-def test_a_known_limit_is_used_up(
-    server: Callable[[float, Clock], Limiter], limit: float, retry_after: float | None
-) -> None:
-    outcome = line(server, limit, limit, retry_after).run(SECONDS)
-    assert outcome.accepted / (limit * SECONDS) >= 0.97
-    assert outcome.refused_share <= 0.001
-    assert not outcome.pauses
+@given(st.integers(1, 5000), st.lists(st.floats(0, 0.5), min_size=1, max_size=300))
+def test_no_second_has_more_than_the_limit_whatever_is_caught_up(limit: int, gaps: list[float]) -> None:
+    rate, now, second, left = limit * DRIVE, 0.0, Second(), list[tuple[float, int]]()
+    for gap in gaps:
+        now += gap
+        amount = micro_batch(rate)
+        while (wait := second.wait(now, amount, rate)) > 0:
+            now += wait + 1e-9
+        second.add(now, amount)
+        left.append((now, amount))
+    for begin, _ in left:
+        assert sum(amount for at, amount in left if begin <= at < begin + WINDOW) <= limit
 
 
-@SERVERS
-@pytest.mark.parametrize("limit", [100, 800])
-@pytest.mark.parametrize("retry_after", [None, 1.0])
-def test_a_rate_a_quarter_too_high_finds_the_limit(
-    server: Callable[[float, Clock], Limiter], limit: float, retry_after: float | None
-) -> None:
-    """A server that sends Retry-After stops us each time, so its stops must be rare."""
-    outcome = line(server, limit, limit * 1.25, retry_after).run(SECONDS)
-    assert outcome.accepted / (limit * SECONDS) >= 0.90
-    assert outcome.refused_share <= 0.03
-    assert len(outcome.pauses) <= (0 if retry_after is None else 6)
+def test_the_pace_is_not_slower_for_being_counted() -> None:
+    for limit in (10, 50, 100, 400, 1000, 5000):
+        rate, now, second, left = limit * DRIVE, 0.0, Second(), 0
+        while now < 20:
+            if wait := second.wait(now, micro_batch(rate), rate):
+                now += wait
+                continue
+            second.add(now, micro_batch(rate))
+            left += micro_batch(rate)
+            now += micro_batch(rate) / rate
+        assert left / 20 >= 0.985 * limit
 
 
-@SERVERS
-@pytest.mark.parametrize(("retry_after", "share"), [(None, 0.95), (1.0, 0.55)])
-def test_a_rate_ten_times_too_high_finds_the_limit_as_well(
-    server: Callable[[float, Clock], Limiter], retry_after: float | None, share: float
-) -> None:
-    outcome = line(server, 400, 4000, retry_after).run(SECONDS)
-    assert outcome.accepted / (400 * SECONDS) >= share
+# ── in flight ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Shut:
-    """A server that refuses everything until a time."""
-
-    def __init__(self, until: float, clock: Clock) -> None:
-        self._until, self._clock = until, clock
-
-    def allow(self) -> bool:
-        return self._clock() >= self._until
+@pytest.mark.parametrize(
+    ("rate", "latency", "most"),
+    [(1000, None, None), (1000, 0.005, 251), (1000, 2.0, 3001), (0.5, 0.1, 16), (10, 2, 31)],
+)
+def test_no_more_is_in_flight_than_the_pace_needs(rate: float, latency: float | None, most: int | None) -> None:
+    assert in_flight_max(rate, latency) == most
 
 
-def test_a_server_that_refuses_everything_gets_ever_fewer_probes_until_it_opens() -> None:
-    shut = Line(partial(Shut, 40.0), ceiling=400)
-    outcome = shut.run(39)
-    assert [pause for _, pause in outcome.pauses] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
-    refused = outcome.refused
-    outcome = shut.run(60)
-    assert outcome.refused == 0 and outcome.accepted > 0
-    assert refused <= 400 + 64 + 5  # the first second, what was in flight, and the probes
-
-
-def test_without_a_limit_nothing_is_lost_but_the_hundredth_left_free() -> None:
-    outcome = Line(None, ceiling=1000).run(30)
-    assert outcome.accepted / 30_000 == pytest.approx(DRIVE, abs=0.005)
+def test_the_latencies_of_the_last_answers_are_known() -> None:
+    latencies = Latencies()
+    assert (latencies.p50, latencies.p99) == (None, None)
+    latencies.add(0.5)
+    assert latencies.p50 == latencies.p99 == 0.5
+    for number in range(1000):
+        latencies.add(number / 1000)
+    assert latencies.p50 == pytest.approx(0.75, abs=0.05)
+    assert latencies.p99 == pytest.approx(0.995, abs=0.05)
 
 
 def test_a_server_that_refuses_half_whatever_the_pace_does_not_starve_the_run() -> None:
-    seconds = Seconds(Controller(1000.0))
+    seconds = Seconds(started(1000.0))
     accepted = 0.0
     for _ in range(20):
         half = max(1, round(seconds.controller.rate / 2))
