@@ -253,8 +253,9 @@ class Client:
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """The body if it fits the bound, None for a longer one (the connection is then dropped, not drained)."""
-    body = bytearray()
-    while chunk := await response.content.read(BODY_MAX + 1 - len(body)):
+    content = response.content
+    body = bytearray(await content.read(BODY_MAX))  # nearly always the whole of it
+    while not content.at_eof() and (chunk := await content.read(BODY_MAX + 1 - len(body))):
         body += chunk
         if len(body) > BODY_MAX:
             response.close()

@@ -17,7 +17,7 @@ from omni_bulk.ledger.till import Claimed
 from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Result, State, Status
 from omni_bulk.policy import TAKEN, Admission, Admit, Known, admit
-from omni_bulk.results import epoch_ms, from_line, iso, to_line
+from omni_bulk.results import changed, epoch_ms, from_line, iso, to_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,7 +532,7 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     seq = int(tx.db.execute(sql, (campaign,)).fetchone()[0])
     if result.status in _COSTS_NOTHING:
         _unspend(tx, message)
-    written = replace(result, seq=seq)
+    written = changed(result, seq=seq)
     line = to_line(written)
     sql = (
         "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ? "
