@@ -142,15 +142,7 @@ class Stand:
 
         With `limit` only so many messages are sent, else one to every row, and the results file must tell of each.
         """
-        listed = self.list(rows)
-        arguments = [
-            sys.executable, "-m", OURS, "send", str(listed), "--text-file", str(self.text()), "--from", FROM, "--yes",
-            "--campaign", "bench", "--rate", str(rate), "--ledger", str(place / "ledger.db"), "--out", str(place / "out.jsonl"),
-            "--base-url", self.url(tls=tls), *(("--ca-file", str(self.authority)) if tls else ()),
-            *(() if limit is None else ("--limit", str(limit))),
-        ]  # fmt: skip
-        shown = {"OMNI_CLIENT_ID": "bench", "OMNI_CLIENT_PASSWORD": "bench"}
-        ran = self.run(arguments, place, shown | _without(loop, place), tls=tls, ok=0 if limit is None else 6)
+        ran = self._send(OURS, rows, place, loop=loop, rate=rate, tls=tls, limit=limit)
         _check_posts(ran, rows if limit is None else limit)
         if limit is None:
             _check_lines(place / "out.jsonl", rows)
@@ -158,9 +150,20 @@ class Stand:
 
     def prepare(self, rows: int, done: int, place: Path) -> None:
         """`place` as a run leaves it that ended after `done` messages; see `prepare`."""
-        arguments = [self.url(), str(self.list(rows)), str(place), str(done)]
-        # A process of its own: the largest resident set that the system tells of a child begins with its parent's.
-        self.run([sys.executable, "-m", "benchmarks.prepare", *arguments], place, {})
+        self._send("benchmarks.prepare", rows, place, limit=done)
+
+    def _send(
+        self, module: str, rows: int, place: Path, *, loop: str = "uvloop", rate: float = 10_000, tls: bool = False,
+        limit: int | None = None,
+    ) -> Ran:  # fmt: skip
+        arguments = [
+            sys.executable, "-m", module, "send", str(self.list(rows)), "--text-file", str(self.text()), "--from", FROM,
+            "--yes", "--campaign", "bench", "--rate", str(rate), "--ledger", str(place / "ledger.db"),
+            "--out", str(place / "out.jsonl"), "--base-url", self.url(tls=tls),
+            *(("--ca-file", str(self.authority)) if tls else ()), *(() if limit is None else ("--limit", str(limit))),
+        ]  # fmt: skip
+        secrets = {"OMNI_CLIENT_ID": "bench", "OMNI_CLIENT_PASSWORD": "bench"}
+        return self.run(arguments, place, secrets | _without(loop, place), tls=tls, ok=0 if limit is None else 6)
 
     def theirs(
         self, name: str, rows: int, place: Path, *, loop: str = "uvloop", rate: float = 0, tls: bool = False
@@ -183,7 +186,7 @@ class Stand:
     ) -> Ran:
         """One process on the cores that are not the server's."""
         self._ask("/bench/reset", "POST", tls=tls)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OMNI_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMNI_", "PYTHON"))}
         path = os.pathsep.join(filter(None, (more.get("PYTHONPATH"), str(ROOT))))
         errors = self.folder / "stderr"
         with errors.open("wb") as stderr:

@@ -14,8 +14,9 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from omni_bulk import phone, version
 from omni_bulk.account import Account
 from omni_bulk.barring import barring
 from omni_bulk.cost import Prices, countries_json, no_price
@@ -29,6 +30,7 @@ from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
 from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
 from omni_bulk.opening import Options, kind_of, open_campaign, reread
+from omni_bulk.passed import Passed, trace
 from omni_bulk.planning import going_on, plan
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
@@ -289,11 +291,13 @@ class Campaign:
         if self._sink is None:
             await self._open_sink(row)
         completed, row = row.completed_at is not None, going_on(row, self._wanted)
+        digest = await self._digest(recipients)
+        traced, passed, left = await asyncio.to_thread(self._look_back, row, recipients, replays=deliver is not None)
+        options = {"rate": account.rate, "workers": account.workers, "approved": self.approved, **traced}
         run_id = await ledger.write(
             partial(
-                _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
-                options=json.dumps({"rate": account.rate, "workers": account.workers, "approved": self.approved}),
-                input_digest=await self._digest(recipients),
+                _begin_run, campaign=row, pid=account.pid, host=account.host, now=began, options=json.dumps(options),
+                input_digest=digest,
             )
         )  # fmt: skip
         with ledger.reading() as db:
@@ -301,7 +305,7 @@ class Campaign:
         identities = Identities(ledger.key, row.uuid)
         admitter = Admitter(
             row, identities, run_id, replays=deliver is not None, adopting=adopting, bars=ledger.bars,
-            now=account.world.now,
+            now=account.world.now, passed=passed,
         )  # fmt: skip
         ledger.till.bind(row.id, limits.max_cost)
         run = self.run_now = Run(
@@ -310,7 +314,7 @@ class Campaign:
         if self._left is not None:
             run.stop(self._left)
         posts = account.worker.posts
-        await run.go(self._read(row, recipients))
+        await run.go(self._read(row, recipients, left))
         posts = account.worker.posts - posts
         if posts and isinstance(run.error, InputError):
             run.error = _unread(run.error)
@@ -328,11 +332,29 @@ class Campaign:
             return await asyncio.to_thread(recipients.digest)
         return self._wanted.input_digest
 
-    async def _read(self, row: CampaignRow, recipients: Recipients) -> Blocks:
-        """The blocks of the list. The first of them fixes what this campaign sends, and to what kind of list."""
+    def _look_back(
+        self, row: CampaignRow, recipients: Recipients, *, replays: bool
+    ) -> tuple[dict[str, Any], Passed | None, Recipients]:
+        """What the ledger keeps with this run, the rows that need no second look, and the list without them.
+
+        The list is digested anew: since the campaign was opened somebody may have thought about a plan, and changed it.
+        """
+        if not isinstance(recipients, Source):
+            return {}, None, recipients
+        digest = recipients.digest()
+        traced = trace(version.VERSION, phone.VERSION, digest, recipients.reading, self._composition)
+        with self._account.ledger.reading() as db:
+            options = {"trace": traced, "after": book.last_message(db)}
+            passed = None if replays else book.passed(db, row.id, traced)
+        return options, passed, recipients if passed is None else recipients.rows_but(passed, digest)
+
+    async def _read(self, row: CampaignRow, recipients: Recipients, left: Recipients) -> Blocks:
+        """The blocks of what is left of the list. The first of them fixes what this campaign sends, and to what kind
+        of list.
+        """
         kind = await asyncio.to_thread(kind_of, recipients) if isinstance(recipients, Source) else None
         fixed = False
-        async with contextlib.aclosing(blocks(recipients)) as reading:
+        async with contextlib.aclosing(blocks(left)) as reading:
             async for rows, last in reading:
                 has_ref = any(one.ref is not None for one in rows)
                 if rows and not fixed:

@@ -13,12 +13,15 @@ from enum import Enum
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from omni_bulk.errors import Stopped
 from omni_bulk.identity import Identities, identity_of_own_ref
 from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.till import Claimed
 from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Result, State, Status
+from omni_bulk.passed import Passed
 from omni_bulk.policy import TAKEN, Admission, Admit, Known, admit
 from omni_bulk.results import changed, epoch_ms, from_line, iso, to_line
 
@@ -153,6 +156,33 @@ def end_run(
         tx.db.execute("UPDATE campaign SET completed_at = coalesce(completed_at, ?) WHERE id = ?", (now, campaign))
 
 
+def passed(db: sqlite3.Connection, campaign: int, trace: str) -> Passed | None:
+    """The rows that runs of this trace sent to, None when there are none: accepted, and nothing is to be said of them.
+
+    `trace` tells a list and how its messages are made (`passed.trace`).
+    """
+    runs: dict[int, int] = {}
+    for run, options in db.execute("SELECT id, options FROM run WHERE campaign = ?", (campaign,)):
+        known = orjson.loads(options or "{}")
+        if known.get("trace") == trace:
+            runs[run] = known["after"]
+    if not runs:
+        return None
+    marks = ",".join("?" * len(runs))
+    # Not by the index of identities: it would read the table in random order. What came before these runs cannot be
+    # theirs, unless they judged it anew; such a row is looked at like any other.
+    sql = (
+        f"SELECT row FROM message NOT INDEXED WHERE id > ? AND campaign = ? AND run IN ({marks}) "  # noqa: S608  of marks
+        "AND state = 2 AND reason IS NULL AND duplicate_of IS NULL AND row > 0"
+    )
+    return Passed((row for (row,) in db.execute(sql, (min(runs.values()), campaign, *runs))), runs) or None
+
+
+def last_message(db: sqlite3.Connection) -> int:
+    """The id of the newest message of any campaign, 0 without one."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
+
+
 def last_run(db: sqlite3.Connection, campaign: int) -> tuple[int, int | None] | None:
     """When the campaign's last run started and with which code it ended, None when it never ran."""
     sql = "SELECT started_at, exit_code FROM run WHERE campaign = ? ORDER BY id DESC LIMIT 1"
@@ -163,7 +193,7 @@ def last_run(db: sqlite3.Connection, campaign: int) -> tuple[int, int | None] | 
 # ── admission ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _KNOWN = (
-    "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, seq, duplicate_of FROM message "
+    "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, row FROM message "
     "WHERE campaign = ? AND identity = ?"
 )
 Planned = dict[bytes, tuple[Any, ...]]  # by identity: itself, state, reason, the three digests, version
@@ -181,6 +211,7 @@ class Admitter:
     adopting: bool = False
     bars: Bars | None = None
     now: Callable[[], int] = lambda: 0  # milliseconds since 1970
+    passed: Passed | None = None  # rows that this run does not look at
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
         bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
@@ -195,7 +226,7 @@ class Admitter:
         if row is None:
             return self._adopt(tx, entry, None) or self.first(tx, entry)
         known = self._known(row)
-        repeats = row[7] == self.run or (known.state in _BINDING and not self._mark_seen(tx, row[0]))
+        repeats = row[7] == self.run or (known.state in _BINDING and self._met_before(tx, row))
         decision = admit(entry, known, repeats=repeats)
         match decision.do:
             case Admit.REPEAT:
@@ -215,6 +246,12 @@ class Admitter:
         _, state, reason, digest, number, text, version, *_ = row
         stale = version != self.campaign.template_version
         return Known(State(state), reason, digest or b"", number or b"", text or b"", stale=stale)
+
+    def _met_before(self, tx: Transaction, row: Sequence[Any]) -> bool:
+        """Whether this run has met the message of that row of `_KNOWN`, or passed over the row of the list it is of."""
+        if self.passed is not None and self.passed.sent(row[9], row[7]):
+            return True
+        return not self._mark_seen(tx, row[0])
 
     def _mark_seen(self, tx: Transaction, message: int) -> bool:
         sql = (
