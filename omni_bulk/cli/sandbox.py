@@ -1,6 +1,5 @@
 """The verb `sandbox`: serve the stand-in API in a terminal of its own."""
 
-import asyncio
 from contextlib import suppress
 from typing import Annotated
 
@@ -27,6 +26,8 @@ def sandbox(
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same keys and faults.")] = None,
 ) -> int:
     """Serve a stand-in for the API on this machine: credentials sandbox / sandbox, nothing is ever sent."""
+    import asyncio  # noqa: PLC0415  not for --help
+
     from omni_bulk.sandbox import Options, Sandbox, parse_fault, serve  # noqa: PLC0415
 
     try:

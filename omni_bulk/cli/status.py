@@ -7,7 +7,6 @@ import orjson
 import typer
 
 from omni_bulk.cli import app
-from omni_bulk.cli.screen import printable
 from omni_bulk.cli.streams import put
 from omni_bulk.errors import SettingsError
 
@@ -47,6 +46,8 @@ def status(
 
 
 def _list(campaigns: list[dict[str, object]], *, json: bool) -> None:
+    from omni_bulk.cli.screen import printable  # noqa: PLC0415  not for --help
+
     if json:
         put(orjson.dumps({"campaigns": campaigns}).decode())
         return
@@ -60,6 +61,8 @@ def _list(campaigns: list[dict[str, object]], *, json: bool) -> None:
 
 
 def _show(standing: dict[str, object]) -> None:
+    from omni_bulk.cli.screen import printable  # noqa: PLC0415  not for --help
+
     states, reasons, countries = standing["states"], standing["reasons"], standing["countries"]
     put(f"Campaign {printable(str(standing['campaign']))}: {standing['recipients']:,} recipients")
     for name, number in states.items():  # type: ignore[attr-defined]
