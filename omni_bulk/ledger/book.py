@@ -635,8 +635,7 @@ def latest(db: sqlite3.Connection, message: int) -> Result | None:
 def lines(db: sqlite3.Connection, campaign: int, after: int, upto: int | None = None) -> Iterator[bytes]:
     """The lines of the results file with `seq` over `after`, in order, byte for byte."""
     sql = "SELECT json FROM line WHERE campaign = ? AND seq > ? AND seq <= ? ORDER BY seq"
-    for (line,) in db.execute(sql, (campaign, after, 1 << 62 if upto is None else upto)):
-        yield bytes(line)
+    return (line for (line,) in db.execute(sql, (campaign, after, 1 << 62 if upto is None else upto)))
 
 
 # ── adopting what was sent without this ledger ────────────────────────────────────────────────────────────────────
