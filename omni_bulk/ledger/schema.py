@@ -15,6 +15,7 @@ from omni_bulk.identity import KEY_BYTES
 
 APPLICATION_ID = 0x4F4D4E49  # "OMNI"
 BUSY_TIMEOUT = 30_000  # ms another process may hold the write lock
+STATEMENTS = 512  # kept prepared: those on groups have a text for each size of group
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 
 # One row of `message` is one identity of one campaign; `line` keeps every line of the results file, byte for byte, so
@@ -107,7 +108,13 @@ def open_ledger(path: Path, *, create: bool = True) -> sqlite3.Connection:
         raise SettingsError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
     try:
         _create_file(path, create=create)
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT / 1000, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(
+            path,
+            timeout=BUSY_TIMEOUT / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS,
+        )
     except (OSError, sqlite3.Error) as error:
         raise SettingsError(f"the ledger {path} cannot be opened ({_why(error)}); {_ELSEWHERE}") from None
     try:
