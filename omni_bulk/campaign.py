@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from omni_bulk import phone, version
 from omni_bulk.account import Account
 from omni_bulk.barring import barring
 from omni_bulk.cost import Prices, countries_json, no_price
@@ -31,8 +30,8 @@ from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
 from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
 from omni_bulk.opening import Options, kind_of, open_campaign, reread
-from omni_bulk.passed import Passed, trace
-from omni_bulk.planning import going_on, plan
+from omni_bulk.passed import Passed
+from omni_bulk.planning import going_on, look_back, plan
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
 from omni_bulk.run import Limits, Run, other_text_refusal
@@ -344,18 +343,13 @@ class Campaign:
     def _look_back(
         self, row: CampaignRow, recipients: Recipients, *, replays: bool
     ) -> tuple[dict[str, Any], Passed | None, Recipients]:
-        """What the ledger keeps with this run, the rows that need no second look, and the list without them.
-
-        The list is digested anew: since the campaign was opened somebody may have thought about a plan, and changed it.
-        """
+        """What the ledger keeps with this run, the rows that need no second look, and the list without them."""
         if not isinstance(recipients, Source):
             return {}, None, recipients
-        digest = recipients.digest()
-        traced = trace(version.VERSION, phone.VERSION, digest, recipients.reading, self._composition)
         with self._account.ledger.reading() as db:
-            options = {"trace": traced, "after": book.last_message(db)}
-            passed = None if replays else book.passed(db, row.id, traced)
-        return options, passed, recipients if passed is None else recipients.rows_but(passed, digest)
+            back = look_back(db, row, recipients, self._composition)
+            options = {"trace": back.trace, "after": book.last_message(db)}
+        return (options, None, recipients) if replays else (options, back.passed, back.left)
 
     async def _read(self, row: CampaignRow, recipients: Recipients, left: Recipients) -> Blocks:
         """The blocks of what is left of the list. The first of them fixes what this campaign sends, and to what kind

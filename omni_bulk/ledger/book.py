@@ -249,9 +249,10 @@ class Admitter:
 
     def _met_before(self, tx: Transaction, row: Sequence[Any]) -> bool:
         """Whether this run has met the message of that row of `_KNOWN`, or passed over the row of the list it is of."""
-        if self.passed is not None and self.passed.sent(row[9], row[7]):
-            return True
-        return not self._mark_seen(tx, row[0])
+        return self._passed_over(row[7], row[9]) or not self._mark_seen(tx, row[0])
+
+    def _passed_over(self, run: int, row: int | None) -> bool:
+        return self.passed is not None and self.passed.sent(row, run)
 
     def _mark_seen(self, tx: Transaction, message: int) -> bool:
         sql = (
@@ -368,7 +369,7 @@ class Admitter:
         identities = [entry.identity for entry in entries]
         marks = ", ".join("?" * len(identities))
         columns = "identity, state, reason, digest, number_digest, text_digest, version"
-        ledger = f"SELECT {columns}, id FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
+        ledger = f"SELECT {columns}, id, run, row FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
         before = f"SELECT {columns} FROM planned WHERE identity IN ({marks})"  # noqa: S608  of marks
         tx.db.execute("BEGIN")
         known: Planned = {row[0]: row for row in tx.db.execute(ledger, (self.campaign.id, *identities))}
@@ -387,7 +388,8 @@ class Admitter:
         identity = entry.identity
         planned = earlier.get(identity) or new.get(identity)
         met = known.get(identity) if planned is None else planned
-        decision = admit(entry, None if met is None else self._known(met), repeats=planned is not None)
+        repeats = planned is not None or (met is not None and self._passed_over(met[8], met[9]))
+        decision = admit(entry, None if met is None else self._known(met), repeats=repeats)
         made = entry.item
         digests: Sequence[Any] = (entry.digest, entry.number_digest, entry.text_digest)
         version = self.campaign.template_version

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omni_bulk import InputError, Summary, Template, read_recipients
+from omni_bulk import InputError, Summary, Template, planning, read_recipients
 from omni_bulk import run as run_module
 from omni_bulk.feed import Recipients
 from omni_bulk.model import Recipient
@@ -167,6 +167,30 @@ async def test_a_list_that_changes_under_a_resumed_run_is_refused(bench: Bench) 
     await run(bench)
     assert sorted(bench.texts) == sorted({row["to"] for row in people(1, 2, 3, 5, 6)})
     assert bench.nobody_got_two()
+
+
+async def test_the_plan_of_a_resumed_list_says_the_same_without_looking_at_what_is_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [*people(*range(12)), *people(1, 14, 14)]
+    rows[13]["to"] = "+82"
+    write_csv(LIST, rows)
+    await run(bench, limit=9)
+    looked: list[int] = []
+    composed = run_module.composed
+
+    def spy(rows: list[Recipient], *rest: Any) -> Any:
+        looked.extend(one.row for one in rows)
+        return composed(rows, *rest)
+
+    async with bench.omni() as omni, omni.campaign("october", Template(TEXT, from_=FROM)) as campaign:
+        whole = campaign.plan(read_recipients(LIST, delimiter=","))  # read in another way, so all of it
+        monkeypatch.setattr(planning, "composed", spy)
+        plan = campaign.plan(read_recipients(LIST))
+    assert looked == list(range(11, 17))
+    for counted in ("read", "ready", "handled", "states", "run", "reasons", "countries", "segments", "whole"):
+        assert getattr(plan, counted) == getattr(whole, counted), counted
+    assert (plan.ready, plan.handled, plan.states) == (4, 11, {"accepted": 9, "skipped": 1, "invalid": 1})
 
 
 @pytest.mark.parametrize(
