@@ -125,6 +125,7 @@ def first(stand: Stand, rounds: int, quick: bool) -> Figure:
     )  # fmt: skip
     runs = _interleaved(stand, {"ours": partial(stand.ours, rows, limit=1)}, rounds)["ours"]
     figure.row("first POST", "s", [one.first_post for one in runs], "1.2", "0.6")
+    figure.row("CPU of the whole process", "s", [one.cpu for one in runs])
     return figure
 
 
@@ -141,6 +142,7 @@ def resume(stand: Stand, rounds: int, quick: bool) -> Figure:
         stand.prepare(rows, done, place)
         taken = [stand.ours(rows, place, limit=1) for _ in range(rounds)]
     figure.row("first new POST", "s", [one.first_post for one in taken], "12", "3")
+    figure.row("CPU of the whole process", "s", [one.cpu for one in taken])
     figure.row("largest resident set", "MB", [one.rss / MB for one in taken])
     return figure
 
@@ -152,6 +154,7 @@ def help_(stand: Stand, rounds: int, quick: bool) -> Figure:
     ]
     figure = Figure("help", "`--help`", "From the start of the process to its end.")
     figure.row("--help", "s", [one.wall for one in runs], "0.35", "0.2")
+    figure.row("CPU of it", "s", [one.cpu for one in runs])
     return figure
 
 

@@ -1,5 +1,6 @@
 """From rounds to a table: medians, spread, ratios within a round, as JSON and as Markdown."""
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ def _number(value: float) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """What it was measured on, and how busy that is: where the load is over the cores, only CPU times mean anything."""
     cpu = Path("/proc/cpuinfo")
     models = [line.split(":", 1)[1].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.exists() else []  # fmt: skip
     found = {}
@@ -62,7 +63,7 @@ def machine() -> dict[str, Any]:
             found[name] = "not installed"
     return {
         "cpu": models[0] if models else platform.processor(), "cores": len(models) or None, "system": platform.platform(),
-        "python": platform.python_version(), **found,
+        "load": round(os.getloadavg()[0], 1), "python": platform.python_version(), **found,
     }  # fmt: skip
 
 

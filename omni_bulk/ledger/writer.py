@@ -156,7 +156,7 @@ class Writer:
         """Runs what has not failed before; None when something did now, and the transaction is of no use."""
         outcomes: Outcomes = []
         left = [(operation, future) for operation, future in batch if future not in failed]
-        for kin, group in groupby(left, key=_alone if self._alone else _kin):
+        for kin, group in groupby(left, key=_by_itself if self._alone else _kin):
             pairs = list(group)
             if kin is not None and len(pairs) > 1:
                 try:
@@ -238,7 +238,7 @@ def _kin(pair: tuple[Operation, asyncio.Future[Any]]) -> Kin | None:
     return getattr(pair[0], "kin", None)
 
 
-def _alone(_: tuple[Operation, asyncio.Future[Any]]) -> None:
+def _by_itself(_: tuple[Operation, asyncio.Future[Any]]) -> None:
     return None
 
 
