@@ -48,7 +48,7 @@ async def once(folder: Path, url: str, messages: int, *, polling: bool) -> tuple
         async with Omni(settings) as omni:
             if polling:
                 command = [sys.executable, "-m", "omni_bulk", "reports", "--follow", "--own-queue", "--quiet"]
-                collector = subprocess.Popen(command, cwd=folder, env=env)  # noqa: ASYNC220  before the clock runs
+                collector = subprocess.Popen(command, cwd=folder, env=env)
                 await asyncio.sleep(1.5)
             async with omni.campaign(
                 "c", Template("hi {name}", from_="0212345678"), out=folder / "out.jsonl"

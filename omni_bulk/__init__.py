@@ -11,6 +11,8 @@ the API.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from omni_bulk.version import VERSION
+
 if TYPE_CHECKING:
     from omni_bulk.campaign import Campaign
     from omni_bulk.errors import (
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from omni_bulk.text import Template, TemplateError
     from omni_bulk.texts import Texts
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 # Imported when first asked for: pydantic and aiohttp take 0.3 s, which `--help` need not wait for.
 _HOMES = {

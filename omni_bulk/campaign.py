@@ -7,6 +7,7 @@ task group, so a caller may leave its loop wherever it likes.
 import asyncio
 import contextlib
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from omni_bulk.account import Account
 from omni_bulk.barring import barring
@@ -31,7 +32,8 @@ from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
 from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
 from omni_bulk.opening import Options, kind_of, open_campaign, reread
-from omni_bulk.planning import going_on, plan
+from omni_bulk.passed import Passed
+from omni_bulk.planning import going_on, look_back, plan
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
 from omni_bulk.run import Limits, Run, other_text_refusal
@@ -192,20 +194,24 @@ class Campaign:
         if self._options.fresh:
             self._out.unlink(missing_ok=True)
         await ledger.write(partial(places.note, kind="results", whose=row.uuid, path=self._out))
-
-        with ledger.reading() as db:
-            pruned = book.pruned_seq(db, row.id)
+        held: list[sqlite3.Connection] = []  # while it is opened: a new one for each 2,000 lines took half the time
 
         def missing(after: int, upto: int | None) -> list[bytes]:
-            with ledger.reading() as db:
+            with contextlib.nullcontext(held[0]) if held else ledger.reading() as db:
                 return list(book.lines(db, row.id, after, upto))
 
-        opening = asyncio.ensure_future(
-            asyncio.to_thread(
-                open_results, self._out, campaign_id=row.uuid, campaign=row.name, last_seq=row.seq, missing=missing,
-                mode=self._options.file_mode, pruned=pruned,
-            )
-        )  # fmt: skip
+        def opened() -> Sink:
+            with ledger.reading() as db:
+                held.append(db)
+                try:
+                    return open_results(
+                        self._out, campaign_id=row.uuid, campaign=row.name, last_seq=row.seq, missing=missing,
+                        mode=self._options.file_mode, pruned=book.pruned_seq(db, row.id),
+                    )  # fmt: skip
+                finally:
+                    held.clear()
+
+        opening = asyncio.ensure_future(asyncio.to_thread(opened))
         try:
             await waited([opening])
         except asyncio.CancelledError:
@@ -333,11 +339,13 @@ class Campaign:
         completed, row = row.completed_at is not None, going_on(row, self._wanted)
         resends = self._resends(began)
         only = resends is not None and resends.only
+        digest = await self._digest(recipients)
+        traced, passed, left = await asyncio.to_thread(self._look_back, row, recipients, replays=deliver is not None)
+        options = {"rate": account.rate, "workers": account.workers, "approved": self.approved, **traced}
         run_id = self._last_run(row) if only else await ledger.write(
             partial(
-                _begin_run, campaign=row, pid=account.pid, host=account.host, now=began,
-                options=json.dumps({"rate": account.rate, "workers": account.workers, "approved": self.approved}),
-                input_digest=await self._digest(recipients),
+                _begin_run, campaign=row, pid=account.pid, host=account.host, now=began, options=json.dumps(options),
+                input_digest=digest,
             )
         )  # fmt: skip
         with ledger.reading() as db:
@@ -345,7 +353,7 @@ class Campaign:
         identities = Identities(ledger.key, row.uuid)
         admitter = Admitter(
             row, identities, run_id, replays=deliver is not None, adopting=adopting, bars=ledger.bars,
-            now=account.world.now, resends=resends,
+            now=account.world.now, resends=resends, passed=passed,
         )  # fmt: skip
         ledger.till.bind(row.id, limits.max_cost)
         run = self.run_now = Run(
@@ -354,7 +362,7 @@ class Campaign:
         if self._left is not None:
             run.stop(self._left)
         posts, throttled = account.worker.posts, account.gate.throttled
-        await run.go(self._read(row, recipients))
+        await run.go(self._read(row, recipients, left))
         posts = account.worker.posts - posts
         if posts and isinstance(run.error, InputError):
             run.error = _unread(run.error)
@@ -385,11 +393,24 @@ class Campaign:
             return await asyncio.to_thread(recipients.digest)
         return self._wanted.input_digest
 
-    async def _read(self, row: CampaignRow, recipients: Recipients) -> Blocks:
-        """The blocks of the list. The first of them fixes what this campaign sends, and to what kind of list."""
+    def _look_back(
+        self, row: CampaignRow, recipients: Recipients, *, replays: bool
+    ) -> tuple[dict[str, Any], Passed | None, Recipients]:
+        """What the ledger keeps with this run, the rows that need no second look, and the list without them."""
+        if not isinstance(recipients, Source):
+            return {}, None, recipients
+        with self._account.ledger.reading() as db:
+            back = look_back(db, row, recipients, self._composition)
+            options = {"trace": back.trace, "after": book.last_message(db)}
+        return (options, None, recipients) if replays else (options, back.passed, back.left)
+
+    async def _read(self, row: CampaignRow, recipients: Recipients, left: Recipients) -> Blocks:
+        """The blocks of what is left of the list. The first of them fixes what this campaign sends, and to what kind
+        of list.
+        """
         kind = await asyncio.to_thread(kind_of, recipients) if isinstance(recipients, Source) else None
         fixed = False
-        async with contextlib.aclosing(blocks(recipients)) as reading:
+        async with contextlib.aclosing(blocks(left)) as reading:
             async for rows, last in reading:
                 has_ref = any(one.ref is not None for one in rows)
                 if rows and not fixed:

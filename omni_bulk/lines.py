@@ -2,7 +2,7 @@
 
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 import orjson
@@ -40,8 +40,12 @@ class Lines:
         self._given_back.extendleft(reversed(lines))
 
 
-def csv_rows(lines: Lines, delimiter: str, *, as_lines: bool = False) -> Iterator[Row]:
+def csv_rows(
+    lines: Lines, delimiter: str, *, as_lines: bool = False, but: Container[int] = frozenset()
+) -> Iterator[Row]:
     """Rows that are not blank, the header first. With `as_lines` a row that is no row comes as one cell, its line.
+
+    Those that begin at the lines of `but` are passed over.
 
     (The csv module swallows the rest of a file after an unclosed quote,
     and its bound on a field belongs to the whole interpreter.)
@@ -53,10 +57,15 @@ def csv_rows(lines: Lines, delimiter: str, *, as_lines: bool = False) -> Iterato
             cells = [line] if as_lines else line[:FIELD_MAX].split(delimiter)[:-1]  # the last of them is cut
             yield number, cells, "field_too_long"
             continue
+        passed = number in but
+        if passed and '"' not in line:
+            continue
         if '"' in line:
             cells, problem, size = _quoted_row(lines, line, delimiter, width)
         else:
             cells = line.rstrip("\r\n").split(delimiter)
+        if passed:
+            continue
         if problem is None:
             if not any(map(str.strip, cells)):
                 continue

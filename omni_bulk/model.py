@@ -134,6 +134,8 @@ class Kind(Enum):
     NOT_SENT = "not_sent"  # no byte of the request was written
     UNKNOWN = "unknown"  # anything else: it may have been taken
 
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hashes their names, in Python, 5 times a message
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -19,6 +19,8 @@ import phonenumbers as lib
 Numbers = Literal["international", "national"]
 Line = Literal["mobile", "fixed_line", "premium_rate", "other_line"]
 
+VERSION: Final[str] = lib.__version__
+"""Of libphonenumber's metadata: another one may judge the same number differently."""
 REGIONS: Final[frozenset[str]] = frozenset(lib.SUPPORTED_REGIONS)
 """ISO 3166 codes that have a numbering plan: what `--region` and `--countries` may name."""
 

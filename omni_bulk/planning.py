@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
+from omni_bulk import phone, version
 from omni_bulk.account import World
 from omni_bulk.already import sent_before
 from omni_bulk.barring import barring
@@ -20,9 +21,10 @@ from omni_bulk.errors import Refused, SettingsError
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Bars, Glance, Transaction, book
 from omni_bulk.ledger.till import spent_by_campaign
-from omni_bulk.model import CampaignRow
+from omni_bulk.model import CampaignRow, Recipient
 from omni_bulk.naming import BAD_NAME, Wanted, is_name
 from omni_bulk.opening import PLAN_BLOCK, Options, find_campaign
+from omni_bulk.passed import Passed, trace
 from omni_bulk.rules import Composition
 from omni_bulk.run import composed, count, other_text_refusal
 from omni_bulk.sink import check_results
@@ -40,6 +42,26 @@ def going_on(row: CampaignRow, wanted: Wanted) -> CampaignRow:
     return replace(row, template=wanted.template, template_from=wanted.from_, template_version=version)
 
 
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What earlier runs over a list mean for one more: the rows that need no second look, and the list without them.
+
+    `trace` tells the list, and how messages are made of it.
+    """
+
+    trace: str
+    passed: Passed | None
+    left: Iterable[Recipient]
+
+
+def look_back(db: sqlite3.Connection, row: CampaignRow, source: Source, composition: Composition) -> Back:
+    """Reads what the ledger knows of runs over this very list. Its digest is taken anew: it may have changed since."""
+    digest = source.digest()
+    traced = trace(version.VERSION, phone.VERSION, digest, source.reading, composition)
+    passed = book.passed(db, row.id, traced)
+    return Back(traced, passed, source if passed is None else source.rows_but(passed, digest))
+
+
 def plan(
     db: sqlite3.Connection, row: CampaignRow, key: bytes, composition: Composition, source: Source,
     off: Callable[[], bool] = lambda: False, *, bars: Bars | None = None, prices: Prices | None = None,
@@ -50,9 +72,15 @@ def plan(
     """
     tally = Tally(texts=TextCount(replacements()), prices=prices)
     identities = Identities(key, row.uuid)
-    admitter = Admitter(row, identities, run=-1, dry=True, adopting=book.adopting(db, row.id), bars=bars)
+    back = look_back(db, row, source, composition)
+    admitter = Admitter(
+        row, identities, run=-1, dry=True, adopting=book.adopting(db, row.id), bars=bars, passed=back.passed
+    )
+    if back.passed is not None:
+        tally.passed(len(back.passed))
     tx = Transaction(db)
-    for rows in source.blocks(PLAN_BLOCK):
+    left = iter(back.left)
+    while rows := list(islice(left, PLAN_BLOCK)):
         if off():
             return tally
         for admitted in admitter.admit(tx, composed(rows, composition, identities)):

@@ -117,6 +117,7 @@ class Run:
         self._draining = False
         self._timers: list[asyncio.TimerHandle] = []
         self._sends = 0
+        self._line = 0  # up to which rows that are passed over are counted
         self._hours = hours
         self._waiting = Waiting(campaign)
         self._out = 0  # messages in the hands of the workers
@@ -220,6 +221,7 @@ class Run:
             rows, last = await self._next_block(blocks)
             entries = await asyncio.to_thread(composed, rows, self._composition, self._admitter.identities)
             admitted = await self._account.ledger.admit(self._admitter, entries)
+            self._count_passed(rows, last=last)
             self.tally.whole = last
             for one in admitted:
                 count(self.tally, one)
@@ -237,6 +239,14 @@ class Run:
             if last:
                 await self._wait_for_windows()
                 return
+
+    def _count_passed(self, rows: list[Recipient], *, last: bool) -> None:
+        """Counts the rows of the list that were passed over on the way to these."""
+        if self._admitter.passed is None:
+            return
+        upto = None if last else rows[-1].row if rows else self._line
+        self.tally.passed(self._admitter.passed.between(self._line, upto))
+        self._line = self._line if upto is None else upto
 
     async def _next_block(self, blocks: Blocks) -> tuple[list[Recipient], bool]:
         """The next rows. Whose window opens before they come is sent to meanwhile."""

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -139,15 +139,27 @@ class Source:
 
     def __iter__(self) -> Iterator[Recipient]:
         """Every row as a `Recipient`, in order. Blank rows are passed over, but counted as lines."""
+        return self._recipients(frozenset())
+
+    def rows_but(self, passed: Container[int], digest: bytes) -> Iterator[Recipient]:
+        """Every row but those that begin at these lines of a list with this `digest`.
+
+        :raises InputError: at its end, if the list has another one by then: the lines would be somebody else's.
+        """
+        yield from self._recipients(passed)
+        if self.digest() != digest:
+            raise InputError(self._changed)
+
+    def _recipients(self, passed: Container[int]) -> Iterator[Recipient]:
         columns = self.columns
         if self._format == "jsonl":
             with self._lines() as lines:
-                for recipient in _json_recipients(lines, self._shapes):
+                for recipient in _json_recipients(lines, self._shapes, passed):
                     if recipient.ref is not None and columns.ref is None:
                         raise InputError(self._changed)
                     yield recipient
             return
-        with self._rows() as rows:
+        with self._rows(but=passed) as rows:
             if tuple(name.strip() for name in self._header(rows)) != columns.names:
                 raise InputError(self._changed)
             for number, cells, problem in rows:
@@ -206,6 +218,11 @@ class Source:
                 whole = {name: cell for name, cell in cells.items() if cell is not None}
                 yield number, line, whole if row is not None and len(whole) == len(cells) else None
                 number = next(wanted, None)
+
+    @property
+    def reading(self) -> tuple[object, ...]:
+        """How the rows are made of the file's bytes: two sources with the same digest and this give the same rows."""
+        return self._shapes.mapping or None, self._wanted, self._sheet, self._given_delimiter, self._ending
 
     def digest(self) -> bytes:
         """SHA-256 of the bytes of the file: whether a list is the one of last time."""
@@ -267,13 +284,13 @@ class Source:
             yield Lines(text)
 
     @contextmanager
-    def _rows(self, *, as_written: bool = False) -> Iterator[Iterator[Row]]:
+    def _rows(self, *, as_written: bool = False, but: Container[int] = frozenset()) -> Iterator[Iterator[Row]]:
         """The rows of a table, the header first; those of a rejects file as they were before they were guarded."""
         if self._format == "xlsx":
-            yield _unguarded(self._workbook.rows())
+            yield _unguarded(row for row in self._workbook.rows() if row[0] not in but)
         else:
             with self._lines() as lines:
-                yield _unguarded(csv_rows(lines, self.delimiter, as_lines=as_written))
+                yield _unguarded(csv_rows(lines, self.delimiter, as_lines=as_written, but=but))
 
     @cached_property
     def delimiter(self) -> str:
@@ -337,9 +354,9 @@ def _unguarded(rows: Iterator[Row]) -> Iterator[Row]:
         yield number, list(map(unguarded, cells)), problem
 
 
-def _json_recipients(lines: Lines, shapes: Shapes) -> Iterator[Recipient]:
+def _json_recipients(lines: Lines, shapes: Shapes, passed: Container[int]) -> Iterator[Recipient]:
     for line in iter(lines.take, ""):
-        if not line.strip():
+        if lines.number in passed or not line.strip():
             continue
         if len(line) >= ROW_MAX:
             yield Recipient("", lines.number, problem="field_too_long")

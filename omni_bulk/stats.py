@@ -205,6 +205,12 @@ class Tally:
             self._keep(status, reason, row, detail, number)
         self.other_texts += reason == OTHER_TEXT
 
+    def passed(self, rows: int) -> None:
+        """Rows that were accepted before, of whom nothing else is to be said."""
+        self.read += rows
+        self.handled += rows
+        self.states[Status.ACCEPTED] += rows
+
     def _keep(self, status: Status, reason: str, row: int, detail: str, number: str) -> None:
         if status not in {Status.INVALID, Status.SKIPPED}:
             return

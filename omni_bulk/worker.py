@@ -11,7 +11,8 @@ The first attempt is a plain call; tenacity takes over only after a verdict that
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
@@ -23,7 +24,7 @@ from omni_bulk.gate import Barred, Gate
 from omni_bulk.ledger import Ledger, book
 from omni_bulk.model import CampaignRow, Kind, Message, Result, Status, Verdict
 from omni_bulk.policy import Action, Step, account_stop, allows_another, backoff, decide, may_have_left
-from omni_bulk.results import iso
+from omni_bulk.results import changed, iso
 from omni_bulk.wire import classify, send_body
 
 
@@ -104,7 +105,7 @@ class Worker:
             job.busy = True
             if job.draft.copy > 1:
                 return await self._as_it_was(job)
-            return await self._record(job, replace(job.draft, status=Status.SKIPPED, reason=barred.reason))
+            return await self._record(job, status=Status.SKIPPED, reason=barred.reason)
         return await self._settle(job, verdict)
 
     async def _attempt(self, job: Job) -> Verdict:
@@ -175,19 +176,13 @@ class Worker:
         return verdict
 
     async def _settle(self, job: Job, verdict: Verdict) -> Result:
-        status = self._decide(job, verdict).status
-        result = replace(
-            job.draft,
-            status=status or Status.FAILED,
-            code=verdict.code,
-            result=verdict.result,
-            reason=verdict.reason,
-            msg_key=verdict.msg_key,
-        )
-        if job.draft.copy > 1 and result.status in {Status.REJECTED, Status.FAILED}:
+        status, reason = self._decide(job, verdict).status or Status.FAILED, verdict.reason
+        if job.draft.copy > 1 and status in {Status.REJECTED, Status.FAILED}:
             # That the second was refused says nothing of the first.
-            result = replace(result, status=Status.UNKNOWN, reason="resend_refused")
-        return await self._record(job, result)
+            status, reason = Status.UNKNOWN, "resend_refused"
+        return await self._record(
+            job, status=status, code=verdict.code, result=verdict.result, reason=reason, msg_key=verdict.msg_key
+        )
 
     async def _as_it_was(self, job: Job) -> Result:
         """A second post that was not made: a report has settled the first meanwhile, or its recipient gets nothing."""
@@ -196,9 +191,10 @@ class Worker:
         assert job.result is not None  # noqa: S101  it was unknown, and so has a line
         return job.result
 
-    async def _record(self, job: Job, result: Result) -> Result:
-        result = replace(
-            result,
+    async def _record(self, job: Job, **outcome: object) -> Result:
+        result = changed(
+            job.draft,
+            **outcome,
             attempts=job.attempts,
             sent_at=None if job.sent_at is None else iso(round(job.sent_at * 1000)),
             latency_ms=job.latency_ms,
@@ -233,8 +229,16 @@ async def _until_done(write: "asyncio.Future[Any]") -> None:
     cancelled: asyncio.CancelledError | None = None
     while not write.done():
         try:
-            await asyncio.wait((write,))
+            # Not `asyncio.wait`, which takes 8 µs; and awaiting it would cancel it.
+            told = asyncio.get_running_loop().create_future()
+            write.add_done_callback(partial(_tell, told))
+            await told
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
         raise cancelled
+
+
+def _tell(told: "asyncio.Future[None]", _: object) -> None:
+    if not told.done():
+        told.set_result(None)

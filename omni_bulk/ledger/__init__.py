@@ -129,8 +129,7 @@ class Ledger:
 
     def settle(self, campaign: CampaignRow, message: int, result: Result) -> "asyncio.Future[Result]":
         """The result as written, with its `seq`. May linger 20 ms for company."""
-        operation = partial(book.settle, campaign=campaign.id, message=message, result=result)
-        return self._writer.submit(operation, patient=True)
+        return self._writer.submit(book.Settle(campaign.id, message, result), patient=True)
 
 
 def _admit(admitter: Admitter, entries: Sequence[Entry], tx: Transaction) -> list[Admitted]:

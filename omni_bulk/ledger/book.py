@@ -1,6 +1,9 @@
 """The ledger's operations: what is written for each step of a recipient's way. SQL lives here and in `schema`.
 
 Functions take an open transaction and never commit; `writer` does. Times are milliseconds since 1970.
+
+A `State` is written as the plain `int` where every message passes: `sqlite3` looks for adapters of what is only a
+subclass of `int`, and that takes 10 µs a value.
 """
 
 import sqlite3
@@ -10,14 +13,17 @@ from enum import Enum
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from omni_bulk.errors import Stopped
 from omni_bulk.identity import Identities, identity_of_own_ref
 from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.till import Claimed
-from omni_bulk.ledger.writer import Transaction
+from omni_bulk.ledger.writer import Kin, Transaction
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Result, State, Status
+from omni_bulk.passed import Passed
 from omni_bulk.policy import TAKEN, Admission, Admit, Known, admit
-from omni_bulk.results import epoch_ms, from_line, iso, to_line
+from omni_bulk.results import changed, epoch_ms, from_line, iso, to_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,33 @@ def end_run(
         tx.db.execute("UPDATE campaign SET completed_at = coalesce(completed_at, ?) WHERE id = ?", (now, campaign))
 
 
+def passed(db: sqlite3.Connection, campaign: int, trace: str) -> Passed | None:
+    """The rows that runs of this trace sent to, None when there are none: accepted, and nothing is to be said of them.
+
+    `trace` tells a list and how its messages are made (`passed.trace`).
+    """
+    runs: dict[int, int] = {}
+    for run, options in db.execute("SELECT id, options FROM run WHERE campaign = ?", (campaign,)):
+        known = orjson.loads(options or "{}")
+        if known.get("trace") == trace:
+            runs[run] = known["after"]
+    if not runs:
+        return None
+    marks = ",".join("?" * len(runs))
+    # Not by the index of identities: it would read the table in random order. What came before these runs cannot be
+    # theirs, unless they judged it anew; such a row is looked at like any other.
+    sql = (
+        f"SELECT row FROM message NOT INDEXED WHERE id > ? AND campaign = ? AND run IN ({marks}) "  # noqa: S608  of marks
+        "AND state = 2 AND reason IS NULL AND duplicate_of IS NULL AND row > 0"
+    )
+    return Passed((row for (row,) in db.execute(sql, (min(runs.values()), campaign, *runs))), runs) or None
+
+
+def last_message(db: sqlite3.Connection) -> int:
+    """The id of the newest message of any campaign, 0 without one."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
+
+
 def last_run(db: sqlite3.Connection, campaign: int) -> tuple[int, int | None] | None:
     """When the campaign's last run started and with which code it ended, None when it never ran."""
     sql = "SELECT started_at, exit_code FROM run WHERE campaign = ? ORDER BY id DESC LIMIT 1"
@@ -186,7 +219,7 @@ def last_run_id(db: sqlite3.Connection, campaign: int) -> int:
 # ── admission ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _KNOWN = (
-    "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, seq, duplicate_of FROM message "
+    "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, row FROM message "
     "WHERE campaign = ? AND identity = ?"
 )
 Planned = dict[bytes, tuple[Any, ...]]  # by identity: itself, state, reason, the three digests, version
@@ -205,6 +238,7 @@ class Admitter:
     bars: Bars | None = None
     now: Callable[[], int] = lambda: 0  # milliseconds since 1970
     resends: Resends | None = None
+    passed: Passed | None = None  # rows that this run does not look at
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
         bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
@@ -224,7 +258,7 @@ class Admitter:
         if row is None:
             return self._adopt(tx, entry, None) or self.first(tx, entry)
         known = self._known(row)
-        repeats = row[7] == self.run or (known.state in _BINDING and not self._mark_seen(tx, row[0]))
+        repeats = row[7] == self.run or (known.state in _BINDING and self._met_before(tx, row))
         decision = admit(entry, known, repeats=repeats)
         match decision.do:
             case Admit.REPEAT:
@@ -257,6 +291,13 @@ class Admitter:
         _, state, reason, digest, number, text, version, *_ = row
         stale = version != self.campaign.template_version
         return Known(State(state), reason, digest or b"", number or b"", text or b"", stale=stale)
+
+    def _met_before(self, tx: Transaction, row: Sequence[Any]) -> bool:
+        """Whether this run has met the message of that row of `_KNOWN`, or passed over the row of the list it is of."""
+        return self._passed_over(row[7], row[9]) or not self._mark_seen(tx, row[0])
+
+    def _passed_over(self, run: int, row: int | None) -> bool:
+        return self.passed is not None and self.passed.sent(row, run)
 
     def _mark_seen(self, tx: Transaction, message: int) -> bool:
         sql = (
@@ -302,7 +343,7 @@ class Admitter:
             "UPDATE message SET state = ?, run = ?, row = ?, version = ?, number = ?, from_ = ?, country = ?, "
             "encoding = ?, segments = ?, warnings = ?, digest = ?, number_digest = ?, text_digest = ?, reason = ?, "
             "code = NULL, result = NULL WHERE id = ?",
-            (state, self.run, made.row, self.campaign.template_version, *_content(entry), reason, message),
+            (int(state), self.run, made.row, self.campaign.template_version, *_content(entry), reason, message),
         )
         if isinstance(made, Message):
             return Admitted(entry, Admit.SEND, message)
@@ -348,7 +389,7 @@ class Admitter:
                 "country, encoding, segments, warnings, digest, number_digest, text_digest, reason) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    self.campaign.id, entry.identity, ref, duplicate_of, state, self.run, entry.item.row,
+                    self.campaign.id, entry.identity, ref, duplicate_of, int(state), self.run, entry.item.row,
                     self.campaign.template_version, *_content(entry), reason,
                 ),
             ).lastrowid
@@ -373,7 +414,7 @@ class Admitter:
         identities = [entry.identity for entry in entries]
         marks = ", ".join("?" * len(identities))
         columns = "identity, state, reason, digest, number_digest, text_digest, version"
-        ledger = f"SELECT {columns}, id FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
+        ledger = f"SELECT {columns}, id, run, row FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
         before = f"SELECT {columns} FROM planned WHERE identity IN ({marks})"  # noqa: S608  of marks
         tx.db.execute("BEGIN")
         known: Planned = {row[0]: row for row in tx.db.execute(ledger, (self.campaign.id, *identities))}
@@ -392,7 +433,8 @@ class Admitter:
         identity = entry.identity
         planned = earlier.get(identity) or new.get(identity)
         met = known.get(identity) if planned is None else planned
-        decision = admit(entry, None if met is None else self._known(met), repeats=planned is not None)
+        repeats = planned is not None or (met is not None and self._passed_over(met[8], met[9]))
+        decision = admit(entry, None if met is None else self._known(met), repeats=repeats)
         made = entry.item
         digests: Sequence[Any] = (entry.digest, entry.number_digest, entry.text_digest)
         version = self.campaign.template_version
@@ -402,7 +444,7 @@ class Admitter:
         elif decision.do in {Admit.REPLAY, Admit.REPEAT} and met is not None:  # the recipient's own row stays as it is
             state, reason, digests, version = State(met[1]), met[2], met[3:6], met[6]
         if planned is None:
-            new[identity] = (identity, state, reason, *digests, version)
+            new[identity] = (identity, int(state), reason, *digests, version)
         if decision.do is Admit.REPEAT:
             return self._repeat(tx, entry, decision, duplicate_of=None)
         if decision.do is Admit.SEND:
@@ -517,16 +559,18 @@ def claim(tx: Transaction, messages: Sequence[int], now: int, bars: Bars | None 
                 tx.till.spend(tx, [one])  # at once, so that the next one finds it counted
     else:
         tx.till.spend(tx, [one for _, one in left])
+    ready = [message for message in messages if message not in refused]
+    marks = ",".join("?" * len(ready))
     sql = (
-        "UPDATE message SET state = 1, claimed_at = ? "
-        "WHERE id = ? AND (state = 0 OR (state = 5 AND copy = 2 AND presumed_at IS NOT NULL))"
+        f"UPDATE message SET state = 1, claimed_at = ? WHERE id IN ({marks}) "  # noqa: S608  of marks
+        "AND (state = 0 OR (state = 5 AND copy = 2 AND presumed_at IS NOT NULL))"
     )
-    for message in messages:
-        if message not in refused and tx.db.execute(sql, (now, message)).rowcount != 1:
-            if not _settled_meanwhile(tx.db, message):
-                raise AssertionError("a message that is not ready was about to be claimed")
-            tx.till.spend(tx, [claims[message]], -1)
-            refused[message] = SETTLED_MEANWHILE
+    if (missed := len(ready) - tx.db.execute(sql, (now, *ready)).rowcount) != 0:
+        late = [message for message in ready if _settled_meanwhile(tx.db, message)]
+        if len(late) != missed:
+            raise AssertionError("a message that is not ready was about to be claimed")
+        tx.till.spend(tx, [claims[message] for message in late], -1)
+        refused.update(dict.fromkeys(late, SETTLED_MEANWHILE))
     return refused
 
 
@@ -622,14 +666,14 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     seq = int(tx.db.execute(sql, (campaign,)).fetchone()[0])
     if result.status in _COSTS_NOTHING:
         _unspend(tx, message)
-    written = replace(result, seq=seq)
+    written = changed(result, seq=seq)
     line = to_line(written)
     sql = (
         "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ?, "
-        "http = coalesce(?, http), presumed_at = NULL WHERE id = ? AND state <> ?"
+        "http = coalesce(?, http), presumed_at = NULL WHERE id = ? AND state <> 2"
     )
     outcome = (result.msg_key, result.code, result.result, result.reason, result.http)
-    values = (State.of(result.status), result.attempts, seq, *outcome, message, State.ACCEPTED)
+    values = (int(State.of(result.status)), result.attempts, seq, *outcome, message)
     if tx.db.execute(sql, values).rowcount != 1:
         raise AssertionError("a message that was accepted was about to get another result")
     tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign, seq, message, line))
@@ -637,6 +681,61 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """`settle` as an operation, which goes together with others of its campaign."""
+
+    campaign: int
+    message: int
+    result: Result
+
+    def __call__(self, tx: Transaction) -> Result:
+        return settle(tx, self.campaign, self.message, self.result)
+
+    @property
+    def kin(self) -> Kin:
+        return settle_all, self.campaign
+
+
+def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
+    """What `settle` does for each of them, with a statement for all: 21 to 28 µs a message instead of 40."""
+    campaign, count = those[0].campaign, len(those)
+    tx.db.execute("UPDATE campaign SET seq = seq + ? WHERE id = ?", (count, campaign))
+    last = int(tx.db.execute("SELECT seq FROM campaign WHERE id = ?", (campaign,)).fetchone()[0])
+    written: list[Result] = []
+    outcomes: list[object] = []
+    lines: list[object] = []
+    for seq, one in enumerate(those, last - count + 1):
+        if one.result.status in _COSTS_NOTHING:
+            _unspend(tx, one.message)
+        result = changed(one.result, seq=seq)
+        line = to_line(result)
+        state = int(State.of(result.status))
+        outcomes += (
+            one.message,
+            state,
+            result.attempts,
+            seq,
+            result.msg_key,
+            result.code,
+            result.result,
+            result.reason,
+        )
+        lines += (campaign, seq, one.message, line)
+        written.append(result)
+        tx.lines.append((campaign, result, line))
+    if tx.db.execute(_SETTLE + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count) + _SETTLED, outcomes).rowcount != count:
+        raise AssertionError("a message that was accepted was about to get another result")
+    tx.db.execute(_LINES + ", ".join(["(?, ?, ?, ?)"] * count), lines)
+    return written
+
+
+_SETTLE = (
+    "UPDATE message SET state = done.column2, attempts = done.column3, seq = done.column4, msg_key = done.column5, "
+    "code = done.column6, result = done.column7, reason = done.column8 FROM (VALUES "
+)
+_LINES = "INSERT INTO line VALUES "
+_SETTLED = ") AS done WHERE message.id = done.column1 AND message.state <> 2"
 _COSTS_NOTHING = frozenset({Status.REJECTED, Status.FAILED})  # of those that may have been claimed
 
 
@@ -719,8 +818,7 @@ def pruned_seq(db: sqlite3.Connection, campaign: int) -> int:
 def lines(db: sqlite3.Connection, campaign: int, after: int, upto: int | None = None) -> Iterator[bytes]:
     """The lines of the results file with `seq` over `after`, in order, byte for byte."""
     sql = "SELECT json FROM line WHERE campaign = ? AND seq > ? AND seq <= ? ORDER BY seq"
-    for (line,) in db.execute(sql, (campaign, after, 1 << 62 if upto is None else upto)):
-        yield bytes(line)
+    return (line for (line,) in db.execute(sql, (campaign, after, 1 << 62 if upto is None else upto)))
 
 
 # ── adopting what was sent without this ledger ────────────────────────────────────────────────────────────────────

@@ -2,6 +2,10 @@
 
 Every operation is a function of the open transaction. Its future resolves after the commit that holds it, in the order
 of submission, so "durable before it happens" is: await the future, then act.
+
+Operations that follow each other and have the same `kin` (see `Kin`) are done at once, with a statement for all of them
+in place of several for each. If that fails, the transaction is begun anew and each goes alone, so that only the one to
+blame fails.
 """
 
 import asyncio
@@ -10,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from time import monotonic
 from typing import Any
 
@@ -35,6 +40,8 @@ class Transaction:
 
 
 Operation = Callable[[Transaction], Any]
+Kin = tuple[Callable[[Transaction, list[Any]], list[Any]], int]
+"""What does several operations at once, giving their outcomes in order, and for which campaign."""
 Follower = Callable[[list[tuple[Result, bytes]]], None]
 Batch = list[tuple[Operation, asyncio.Future[Any]]]
 Outcomes = list[tuple[asyncio.Future[Any], Any]]
@@ -64,6 +71,7 @@ class Writer:
         self.failure: LedgerError | None = None
         self.commits = 0
         self._since_checkpoint = 0
+        self._alone = False  # something of this batch failed: each operation goes alone
         self._thread = threading.Thread(target=self._run, name="omni-bulk-ledger", daemon=True)
         self._thread.start()
 
@@ -126,6 +134,7 @@ class Writer:
         rest may fit.
         """
         failed: dict[asyncio.Future[Any], BaseException] = {}
+        self._alone = False
         tries = 2
         while tries and len(failed) < len(batch):
             transaction = Transaction(self._db, self._till)
@@ -154,14 +163,24 @@ class Writer:
     ) -> Outcomes | None:
         """Runs what has not failed before; None when something did now, and the transaction is of no use."""
         outcomes: Outcomes = []
-        for operation, future in batch:
-            if future in failed:
+        left = [(operation, future) for operation, future in batch if future not in failed]
+        for kin, group in groupby(left, key=_by_itself if self._alone else _kin):
+            pairs = list(group)
+            if kin is not None and len(pairs) > 1:
+                try:
+                    done = kin[0](transaction, [operation for operation, _ in pairs])
+                except Exception:  # noqa: BLE001  whose it was shows when each goes alone
+                    self._alone = True
+                    return None
+                outcomes += zip([future for _, future in pairs], done, strict=True)
                 continue
-            try:
-                outcomes.append((future, operation(transaction)))
-            except Exception as error:  # noqa: BLE001  the outcome of this operation alone
-                failed[future] = self._fail(error)
-                return None
+            for operation, future in pairs:
+                try:
+                    outcomes.append((future, operation(transaction)))
+                except Exception as error:  # noqa: BLE001  the outcome of this operation alone
+                    failed[future] = self._fail(error)
+                    self._alone = True
+                    return None
         return outcomes
 
     def _begin(self) -> None:
@@ -221,6 +240,14 @@ class Writer:
             self._loop.call_soon_threadsafe(_resolve, outcomes)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more, and what was committed stays committed
+
+
+def _kin(pair: tuple[Operation, asyncio.Future[Any]]) -> Kin | None:
+    return getattr(pair[0], "kin", None)
+
+
+def _by_itself(_: tuple[Operation, asyncio.Future[Any]]) -> None:
+    return None
 
 
 def _resolve(outcomes: Outcomes) -> None:

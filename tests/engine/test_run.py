@@ -23,7 +23,7 @@ from omni_bulk.client import Endpoint
 from omni_bulk.errors import LedgerError, Refused, SettingsError, Stopped
 from omni_bulk.feed import Blocks, blocks
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitter, Ledger, book
+from omni_bulk.ledger import Admitter, Ledger, Transaction, book
 from omni_bulk.model import CampaignRow, Recipient, Result, State, Status
 from omni_bulk.rules import Composition
 from omni_bulk.run import Limits, Run
@@ -518,11 +518,23 @@ async def test_when_the_ledger_breaks_nothing_more_is_sent_and_all_is_told(
     def breaking(*args: Any, **more: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls > {"admit": 2}.get(which, 60):
-            raise sqlite3.OperationalError("database or disk is full")
+        broken()
         return operation(*args, **more)
 
+    def broken() -> None:
+        if calls > {"admit": 2}.get(which, 60):
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def breaking_all(tx: Transaction, those: list[book.Settle]) -> list[Result]:
+        nonlocal calls
+        calls += len(those)
+        broken()
+        return settle_all(tx, those)
+
+    settle_all = book.settle_all
     monkeypatch.setattr(book.Admitter if which == "admit" else book, which, breaking)
+    if which == "settle":
+        monkeypatch.setattr(book, "settle_all", breaking_all)
     faults = {"a020": 0.3} if which == "release" else {}
     async with (
         Sandbox(tps=None, latency_ms=10, faults=faults, seed=1) as sandbox,

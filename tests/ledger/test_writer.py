@@ -19,6 +19,7 @@ from omni_bulk.ledger import Admitted, Admitter, Ledger, Transaction, book, writ
 from omni_bulk.ledger.schema import open_ledger
 from omni_bulk.ledger.writer import Writer
 from omni_bulk.model import CampaignRow, Result, State, Status
+from omni_bulk.results import from_line
 from tests.ledger.kit import CLIENT, NOW, ORIGIN, Doorman, files_end_at, message
 
 FULL = "the ledger could not be written: database or disk is full"
@@ -283,6 +284,40 @@ async def test_a_refusal_is_the_answer_to_one_operation_and_no_failure(rig: Rig)
     assert claimed == {}
     assert rig.ledger.failure is None
     assert rig.seen()[0] is State.CLAIMED
+
+
+async def test_results_that_came_together_are_written_together(rig: Rig) -> None:
+    await rig.claim(0, 1, 2, 3)
+    statuses = (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN, Status.FAILED)
+    statements: list[str] = []
+    rig.ledger._writer._db.set_trace_callback(statements.append)
+    told = await together(rig, *(partial(rig.settle, place, status) for place, status in enumerate(statuses)))
+    rig.ledger._writer._db.set_trace_callback(None)
+    assert [(one.seq, one.status) for one in told] == list(enumerate(statuses, 1))
+    assert rig.seen()[:4] == [State.of(status) for status in statuses]
+    with rig.ledger.reading() as db:
+        assert [from_line(line) for line in book.lines(db, rig.campaign.id, 0)] == told
+        assert db.execute("SELECT seq, state FROM message WHERE seq ORDER BY seq").fetchall() == [
+            (one.seq, State.of(one.status)) for one in told
+        ]
+    assert sum(one.startswith("INSERT INTO line") for one in statements) == 1
+
+
+async def test_of_results_that_came_together_only_the_impossible_one_fails(rig: Rig) -> None:
+    await rig.claim(0, 1, 2)
+    await rig.settle(1)
+    first, again, last = await together(rig, *(partial(rig.settle, place, Status.UNKNOWN) for place in (0, 1, 2)))
+    assert isinstance(again, AssertionError)
+    assert [first.seq, last.seq] == [2, 3]
+    assert rig.seen()[:3] == [State.UNKNOWN, State.ACCEPTED, State.UNKNOWN]
+    assert rig.lines() == 3
+
+
+async def test_the_same_message_twice_in_one_group_is_the_same_as_one_after_the_other(rig: Rig) -> None:
+    await rig.claim(0)
+    first, second = await together(rig, partial(rig.settle, 0, Status.UNKNOWN), partial(rig.settle, 0))
+    assert [(first.seq, first.status), (second.seq, second.status)] == [(1, Status.UNKNOWN), (2, Status.ACCEPTED)]
+    assert rig.seen()[0] is State.ACCEPTED
 
 
 async def test_a_message_that_is_not_ready_is_not_claimed_and_nothing_after_it_is(rig: Rig) -> None:
