@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -211,9 +211,13 @@ def hot_path(db: sqlite3.Connection, count: int = 20_000) -> float:
     entries = [identities.entry(one) for one in made]
     began = time.monotonic()
     for start in range(0, count, 200):
-        admitted = in_one(db, lambda tx, block=entries[start : start + 200]: admitter.admit(tx, block))
-        in_one(db, lambda tx, block=admitted: book.claim(tx, [one.id for one in block], NOW))
-        in_one(db, lambda tx, block=admitted: [settle(tx, campaign, one) for one in block])
+        with transaction(db) as tx:
+            admitted = admitter.admit(tx, entries[start : start + 200])
+        with transaction(db) as tx:
+            book.claim(tx, [one.id for one in admitted], NOW)
+        with transaction(db) as tx:
+            for one in admitted:
+                settle(tx, campaign, one)
     return (time.monotonic() - began) / count
 
 
@@ -222,11 +226,11 @@ def settle(tx: Transaction, campaign: CampaignRow, one: book.Admitted) -> None:
     book.settle(tx, campaign.id, one.id, replace(draft, status=Status.ACCEPTED, msg_key=f"k{one.id}", code="A000"))
 
 
-def in_one(db: sqlite3.Connection, operation: Callable[[Transaction], list[book.Admitted]]) -> list[book.Admitted]:
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[Transaction]:
     db.execute("BEGIN IMMEDIATE")
-    made = operation(Transaction(db))
+    yield Transaction(db)
     db.execute("COMMIT")
-    return made
 
 
 if __name__ == "__main__":

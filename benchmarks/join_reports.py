@@ -10,6 +10,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -75,7 +76,7 @@ async def main(messages: int, reports: int) -> None:
             before, started, used = megabytes(), time.monotonic(), time.process_time()
             half = None
 
-            def counted():
+            def counted() -> Iterator[object]:
                 nonlocal half
                 for number, one in enumerate(read_collected(file)):
                     if number == reports // 10:

@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 from omni_bulk import Omni, Settings, Template
+from omni_bulk.errors import Stopped
 from omni_bulk.ledger import Ledger
 
 _SERVE = """
@@ -28,12 +31,11 @@ async def once(folder: Path, url: str, messages: int, *, polling: bool) -> tuple
     took: list[float] = []
     claim = Ledger.claim
 
-    def timed(self, wanted, now):
+    def timed(self: Ledger, wanted: Sequence[int], now: int) -> "asyncio.Future[Mapping[int, str | Stopped]]":
         begun, made = time.perf_counter(), claim(self, wanted, now)
         made.add_done_callback(lambda _: took.append((time.perf_counter() - begun) * 1000))
         return made
 
-    Ledger.claim = timed
     settings = Settings(
         ledger=folder / "ledger.db", base_url=url, client_id="sandbox", client_password="sandbox", rate=1000,
         from_="0212345678",
@@ -54,10 +56,10 @@ async def once(folder: Path, url: str, messages: int, *, polling: bool) -> tuple
                 "c", Template("hi {name}", from_="0212345678"), out=folder / "out.jsonl"
             ) as campaign:
                 begun = time.monotonic()
-                await campaign.run(people)
+                with patch.object(Ledger, "claim", timed):
+                    await campaign.run(people)
                 seconds = time.monotonic() - begun
     finally:
-        Ledger.claim = claim
         if collector is not None:
             collector.terminate()
             collector.wait()
@@ -72,6 +74,7 @@ def main(messages: int, rounds: int) -> None:
                 tempfile.TemporaryDirectory() as folder,
                 subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True) as server,
             ):
+                assert server.stdout is not None
                 url = server.stdout.readline().strip()
                 pace, median, slow = asyncio.run(once(Path(folder), url, messages, polling=polling))
                 server.terminate()
