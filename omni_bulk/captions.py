@@ -38,7 +38,8 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "none_unknown": ("every message has an answer", "모두 응답을 받음"),
     "average": ("Average pace", "평균 속도"),
     "a_second": ("{rate} a second", "초당 {rate}건"),
-    "sending_time": ("{time} of sending", "발송 시간 {time}"),
+    "a_second_over": ("messages a second, over {time}", "초당 건수, 발송 시간 {time}"),
+    "sending_time": ("Sending took", "발송 시간"),
     "cost": ("Estimated cost", "예상 비용"),
     "no_price": ("a country has no price", "단가가 없는 국가가 있음"),
     "segments_of": ("{count} segments", "{count} 세그먼트"),
@@ -74,8 +75,8 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     # countries
     "by_country": ("By country", "국가별"),
     "by_country_desc": (
-        "Messages that were posted, by country, and what became of them. The longest bar is {most}.",
-        "국가별로 보낸 메시지와 그 결과. 가장 긴 막대가 {most}건입니다.",
+        "Messages that were posted: how many, and what share of them fared how.",
+        "국가별로 보낸 건수와 그 결과의 비율.",
     ),
     "country": ("Country", "국가"),
     "other_countries": ("{count} other countries", "그 밖의 {count}개국"),
@@ -93,7 +94,8 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "pause": ("pause {time}", "{time} 쉼"),
     "peak": ("Highest, over {step}", "최고({step} 평균)"),
-    "from_to": ("From, to", "시작, 끝"),
+    "first": ("First", "처음"),
+    "last": ("Last", "마지막"),
     # latency
     "latency": ("Latency", "응답 시간"),
     "latency_axis": ("share of answers", "응답의 비율"),
@@ -128,9 +130,9 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "delivery_x": ("time after sending", "발송 후 경과"),
     "delivery_desc": (
         ("What share of the accepted messages was handed on (first report) and delivered (handset's report) so long after "
-        "sending. In the end {relayed} and {arrived}."),
+        "sending. In the end: {relayed}, {arrived}."),
         ("접수된 메시지 가운데 발송 후 그 시간 안에 통신사로 전달(첫 리포트)되고 도착(단말 리포트)한 비율. "
-        "최종 {relayed}, {arrived}."),
+        "최종: {relayed}, {arrived}."),
     ),
     "first_report": ("A first report", "첫 리포트"),
     "within": ("Within", "시간"),

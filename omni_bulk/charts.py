@@ -61,18 +61,20 @@ def ticks(top: float, most: int = 4) -> list[float]:
     return [round(number * step, 10) for number in range(count + 1)]
 
 
-def bar(parts: Sequence[Part], whole: int, label: str) -> Html:
-    """A bar as wide as its place, in pieces; `whole` is what its full width stands for."""
+def bar(parts: Sequence[Part], whole: int, label: str, *, least: float = 0.0) -> Html:
+    """A bar as wide as its place, in pieces; `whole` is what its full width stands for, `least` the percentage of it
+    that a piece takes however small it is, so that it is seen.
+    """
     place, rects = 0.0, []
     for part in parts:
         if part.amount <= 0:
             continue
-        width = max(100 * part.amount / max(whole, 1), 0.4)
+        width = max(100 * part.amount / max(whole, 1), least)
         rects.append(
             tag(
                 "rect",
                 tag("title", part.title),
-                class_=f"k-{part.kind}",
+                class_=f"k-{part.kind}" if width > 1 else f"k-{part.kind} thin",
                 x=f"{place:.3f}%",
                 width=f"{min(width, 100 - place):.3f}%",
                 y=0,
@@ -182,16 +184,16 @@ class Stretch:
 
 
 def over_time(
-    words: Words, stretches: Sequence[Stretch], zone: tzinfo, write: Callable[[float], str],
-    pause: Callable[[int], str],
+    words: Words, stretches: Sequence[Stretch], zone: tzinfo, tick: Callable[[float], str],
+    write: Callable[[float], str], pause: Callable[[int], str],
 ) -> Html:  # fmt: skip
     """An area over the time of day. Pauses between the stretches are cut out and say how long they were."""
     marks = ticks(max((max(one.values) for one in stretches), default=0))
     height = 236
 
     def draw(width: float, name: str) -> Iterable[object]:
-        frame = _Frame(width, height, left=_left_of(map(write, marks)), bottom=44)
-        yield from _upright(frame, marks, write, words.axis)
+        frame = _Frame(width, height, left=_left_of(map(tick, marks)), bottom=44)
+        yield from _upright(frame, marks, tick, words.axis)
         room = frame.inner - _PAUSE * (len(stretches) - 1)
         least = min(24.0, room / len(stretches))
         spare = room - least * len(stretches)
@@ -282,7 +284,7 @@ def distribution(
     title: Callable[[int, int | None, int], str], percent: Callable[[float], str],
 ) -> Html:  # fmt: skip
     """Columns over `LATENCIES`, of equal width though their steps grow. `counts` are values (ms) → how many."""
-    edges, columns = columns_of(counts)
+    edges, columns, rest = columns_of(counts)
     whole = sum(columns)
     height = 250
     heights = ticks(100 * max(columns) / whole)
@@ -298,25 +300,34 @@ def distribution(
                 "rect", tag("title", title(edges[number], till, amount)), class_="column",
                 x=_n(frame.left + number * each + 1), width=_n(each - 2), y=_n(y), height=_n(frame.floor - y),
             )  # fmt: skip
-        yield from _under(
-            frame, [(frame.left + number * each, write(edge)) for number, edge in enumerate(edges)][: len(edges)]
-        )
+        labels = [(frame.left + number * each, write(edge)) for number, edge in enumerate(edges)]
+        if rest:
+            labels[-1] = (labels[-1][0] + each / 2, f"≥ {write(edges[-1])}")
+        yield from _under(frame, labels)
         for number, mark in enumerate(marks):
             yield from _marked(frame, mark, _place_of(mark.value, edges) * each, 26 + _LINE * number)
 
     return _twice(words, draw, height)
 
 
-def columns_of(counts: dict[int, int]) -> tuple[list[int], list[int]]:
-    """The lower edges of the columns from the first to the last that holds any, and what each holds; at least six."""
+def columns_of(counts: dict[int, int]) -> tuple[list[int], list[int], bool]:
+    """The lower edges of the columns from the first to the last that holds any, and what each holds; at least six.
+
+    What is slower than 999 of 1,000 and lies more than two columns behind them is one last column: True then.
+    """
     held = [0] * len(LATENCIES)
     for value, amount in counts.items():
         held[max(sum(1 for edge in LATENCIES if edge <= value) - 1, 0)] += amount
     used = [number for number, amount in enumerate(held) if amount]
     first, last = used[0], used[-1] + 1
+    nearly = next(number for number in used if sum(held[: number + 1]) >= 0.999 * sum(held)) + 1
+    if rest := last - nearly > 2:
+        held[nearly], last = sum(held[nearly:]), nearly + 1
     while last - first < 6:
-        first, last = max(first - 1, 0), min(last + 1, len(held))
-    return list(LATENCIES[first:last]), held[first:last]
+        first, last = max(first - 1, 0), last if rest else min(last + 1, len(held))
+        if first == 0 and rest:
+            break
+    return list(LATENCIES[first:last]), held[first:last], rest
 
 
 def _place_of(value: float, edges: Sequence[int]) -> float:

@@ -58,7 +58,11 @@ _ORDER: Final = (
 )
 _WITHIN: Final = (10, 60, 600, 3_600, 86_400)  # seconds, of the table of delivery
 _TICKS: Final = (1, 10, 60, 600, 3_600, 21_600, 86_400, 259_200)
-_ALERTS: Final = frozenset({Need.DOUBLE})
+_NEED_KINDS: Final = {
+    Need.DOUBLE: "alert", Need.UNKNOWN: "unknown", Need.PRESUMED: "unknown", Need.IN_DOUBT: "unknown",
+    Need.UNDELIVERED: "undelivered", Need.REJECTED: "refused", Need.FAILED: "refused", Need.INVALID: "invalid",
+    Need.READY: "ready", Need.UNPOLLED: "waiting",
+}  # fmt: skip
 # What helps; {} is the campaign.
 _COMMAND_OF: Final[Mapping[Need, Sequence[str]]] = {
     Need.DOUBLE: ("omni-bulk status {}", "omni-bulk export {} --format xlsx"),
@@ -222,21 +226,16 @@ class _Page:
             (self.say("unknown"), whole(unknown), self.say("may_have_arrived" if unknown else "none_unknown")),
         ]  # fmt: skip
         if seconds := figures.pace.seconds:
-            pace = self.say("a_second", rate=rate(sum(figures.pace.buckets.values()) / seconds))
-            tiles.append((self.say("average"), pace, self.say("sending_time", time=self.lasting(1000 * seconds))))
+            pace = rate(sum(figures.pace.buckets.values()) / seconds)
+            tiles.append((self.say("average"), pace, self.say("a_second_over", time=self.lasting(1000 * seconds))))
         segments = sum(one.segments for one in figures.countries.values())
         if figures.currency is None:
             tiles.append((self.say("segments"), whole(segments), self.say("one_part")))
         else:
             cost = summed(one.cost for one in figures.countries.values() if one.segments)
-            said = self.say("segments_of", count=whole(segments))
-            tiles.append(
-                (
-                    self.say("cost"),
-                    self._amount(cost),
-                    said if cost is not None or not segments else self.say("no_price"),
-                )
-            )
+            said = f"{figures.currency}, {self.say('segments_of', count=whole(segments))}"
+            known = cost is not None or not segments
+            tiles.append((self.say("cost"), _amount(cost), said if known else self.say("no_price")))
         return tag(
             "dl",
             *(
@@ -245,9 +244,6 @@ class _Page:
             ),
             class_="tiles",
         )
-
-    def _amount(self, amount: Decimal | None) -> str:
-        return "–" if amount is None else f"{_money(amount)} {self.figures.currency}"
 
     # ── decisions ──
 
@@ -271,9 +267,10 @@ class _Page:
             else None
         )
         return tag(
-            "li", tag("p", tag("b", whole(sum(counts.values()))), " ", title, class_="count"), tag("p", sentence),
+            "li", tag("p", swatch(_NEED_KINDS[need]), tag("b", whole(sum(counts.values()))), title, class_="count"),
+            tag("p", sentence),
             tag("pre", joined((tag("code", command) for command in commands), "\n")), rest,
-            class_=f"need n-{need}" + (" alert" if need in _ALERTS else ""),
+            class_="need alert" if need is Need.DOUBLE else "need",
         )  # fmt: skip
 
     def _command(self, command: str, campaign: str) -> str:
@@ -305,7 +302,10 @@ class _Page:
             "by_state", ("state", "recipients", "share"), rows, (self.say("total"), whole(all_), share(all_, all_))
         )
         return self._section(
-            "by_state", tag("div", bar(parts, all_, self.say("by_state_desc")), class_="tall"), table, self._reasons()
+            "by_state",
+            tag("div", bar(parts, all_, self.say("by_state_desc"), least=0.4), class_="tall"),
+            table,
+            self._reasons(),
         )
 
     def _reasons(self) -> Html | None:
@@ -348,7 +348,7 @@ class _Page:
             shown.append((self.say("other_countries", count=len(rest)), _together(posted[code] for code in rest)))
         most = max(one.posted for _, one in shown)
         chart = tag(
-            "div", *(row for name, one in shown for row in self._country_row(name, one, most)), class_="bars"
+            "div", *(row for name, one in shown for row in self._country_row(name, one, most)), class_="bars shares"
         )  # fmt: skip
         ends = [end for end in End if any(one.ends[end] for one in posted.values())]
         legend = tag(
@@ -361,15 +361,16 @@ class _Page:
             [(self.country(code), *self._of_country(posted[code], ends)) for code in order],
             (self.say("total"), *self._of_country(whole_of, ends)),
         )
-        caption = tag("p", self.say("by_country_desc", most=whole(most)), class_="caption")
-        return self._section("by_country", legend, chart, caption, table)
+        caption = tag("p", self.say("by_country_desc"), class_="caption")
+        return self._section("by_country", caption, legend, chart, table)
 
     def _country_row(self, name: object, one: Country, most: int) -> Iterable[Html]:
         parts = [Part(end, one.ends[end], f"{end_name(end, self.language)}: {whole(one.ends[end])}") for end in End]
         label = ", ".join(part.title for part in parts if part.amount)
         yield tag("span", name, class_="label")
-        yield bar(parts, most, label)
         yield tag("span", whole(one.posted), class_="value")
+        yield tag("span", bar([Part("plain", one.posted, whole(one.posted))], most, whole(one.posted)), class_="volume")
+        yield bar(parts, one.posted, label)
 
     @staticmethod
     def _of_country(one: Country, ends: Sequence[End]) -> tuple[str, ...]:
@@ -387,15 +388,16 @@ class _Page:
         desc = self.say("pace_desc", step=step, peak=rate(fit.peak))
         words = Words("pace", self.say("pace"), desc, self.say("pace_axis"))
         chart = over_time(
-            words, stretches, self.setting.zone, rate, lambda seconds: self.lasting(1000 * _rounded(seconds))
+            words, stretches, self.setting.zone, _tick, rate, lambda seconds: self.lasting(1000 * _rounded(seconds))
         )
         posted = sum(pace.buckets.values())
         rows = [
             (self.say("sent"), whole(posted)),
-            (self.say("sending_time", time=""), self.lasting(1000 * pace.seconds)),
+            (self.say("sending_time"), self.lasting(1000 * pace.seconds)),
             (self.say("average"), self.say("a_second", rate=rate(posted / pace.seconds))),
             (self.say("peak", step=self.lasting(1000 * pace.step)), self.say("a_second", rate=rate(pace.peak))),
-            (self.say("from_to"), f"{self.moment(self.figures.first)} – {self.moment(self.figures.last)}"),
+            (self.say("first"), self.moment(self.figures.first)),
+            (self.say("last"), self.moment(self.figures.last)),
         ]
         return self._section("pace", tag("figure", chart, tag("figcaption", desc)), _pairs(rows))
 
@@ -554,14 +556,15 @@ class _Page:
         )
         if not priced:
             return cells
-        return (*cells, *("–" if cost is None else _money(cost) for cost in (one.estimated_cost, one.billed_cost)))
+        return (*cells, *map(_amount, (one.estimated_cost, one.billed_cost)))
 
     def _spent(self, together: Country) -> str:
         said = f"{self.say('all_sent')}: {self.say('segments_of', count=whole(together.segments))}"
         if self.figures.currency is None or not together.segments:
             return said
-        cost = self.say("no_price") if together.cost is None else self._amount(together.cost)
-        return f"{said}, {self.say('estimated')} {cost}"
+        if together.cost is None:
+            return f"{said}; {self.say('no_price')}"
+        return f"{said}; {self.say('estimated')} {_money(together.cost)} {self.figures.currency}"
 
     # ── recipients ──
 
@@ -681,12 +684,21 @@ def _with_share(numbers: Iterable[int], of: int) -> list[str]:
     return [cell for number in numbers for cell in (whole(number), share(number, of))]
 
 
+def _tick(number: float) -> str:
+    """A number of an axis: round as they are, it needs no zeros behind its point."""
+    return f"{number:,.4f}".rstrip("0").rstrip(".")
+
+
 def _percent(number: float) -> str:
-    return f"{number:g}%" if number == round(number, 1) else f"{number:.1f}%"
+    return f"{_tick(round(number, 1))}%"
 
 
 def _clipped(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "–" if amount is None else _money(amount)
 
 
 def _money(amount: Decimal) -> str:

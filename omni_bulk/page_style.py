@@ -46,7 +46,7 @@ section { margin-top: 48px; }
 .patterns { position: absolute; }
 
 .tiles {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: 1px; margin: 28px 0 0; padding: 0;
+  display: grid; grid-template-columns: repeat(3, 1fr); gap: 1px; margin: 28px 0 0; padding: 0;
   background: var(--line); border: 1px solid var(--line); border-radius: 10px; overflow: hidden;
 }
 .tiles div { background: var(--ground); padding: 14px 16px 12px; display: flex; flex-direction: column; }
@@ -55,19 +55,15 @@ section { margin-top: 48px; }
 .tiles dd.note { font-size: 12.5px; font-weight: 400; letter-spacing: 0; color: var(--muted); }
 
 .needs { list-style: none; margin: 0; padding: 0; display: grid; gap: 12px; grid-template-columns: 1fr 1fr; }
-.need { background: var(--raised); border-radius: 8px; padding: 14px 16px; border-left: 4px solid var(--waiting); min-width: 0; }
-.n-unknown, .n-in_doubt, .n-presumed { border-left-color: var(--unknown-ground); }
-.n-undelivered { border-left-color: var(--undelivered); }
-.n-rejected, .n-failed { border-left-color: var(--refused); }
-.n-invalid { border-left-color: var(--invalid); }
-.alert { border-left-color: var(--alert); grid-column: 1 / -1; }
-.alert .count { color: var(--alert); }
-.need .count { font-weight: 600; margin-bottom: 4px; }
-.need .count b { font-size: 20px; margin-right: 2px; }
+.need { display: flex; flex-direction: column; background: var(--raised); border-radius: 8px; padding: 12px 16px 16px; min-width: 0; }
 .need p { font-size: 13.5px; }
-.need .count { font-size: 15px; }
+.need .count { font-size: 15px; font-weight: 600; margin-bottom: 4px; }
+.need .count b { font-size: 20px; margin-right: 7px; }
+.need .swatch { margin-right: 8px; vertical-align: 1px; }
+.alert { grid-column: 1 / -1; box-shadow: inset 0 0 0 2px var(--alert); }
+.alert .count { color: var(--alert); }
 .need pre {
-  margin: 0; padding: 8px 10px; background: var(--ground); border: 1px solid var(--line); border-radius: 6px;
+  margin: auto 0 0; padding: 8px 10px; background: var(--ground); border: 1px solid var(--line); border-radius: 6px;
   font: 12.5px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, "D2Coding", monospace;
   white-space: pre-wrap; overflow-wrap: anywhere;
 }
@@ -76,12 +72,15 @@ section { margin-top: 48px; }
 
 .bar { display: block; border-radius: 3px; overflow: hidden; background: none; }
 .bar rect { stroke: var(--ground); stroke-width: 1; }
+.bar .thin { stroke: none; }
 .tall .bar { height: 26px; }
 .tall { margin-bottom: 16px; }
 .small .bar { width: 90px; height: 9px; }
 .bars { display: grid; grid-template-columns: minmax(90px, max-content) 1fr max-content; gap: 7px 12px; align-items: center; margin: 0 0 10px; }
 .bars .label { font-size: 13.5px; max-width: 210px; line-height: 1.3; }
 .bars .value { text-align: right; font-size: 13.5px; }
+.shares { grid-template-columns: minmax(90px, max-content) max-content 90px 1fr; }
+.volume .bar { height: 8px; }
 .pair { display: grid; gap: 1px; }
 .pair .bar { height: 8px; }
 .legend { list-style: none; margin: 0 0 12px; padding: 0; display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 13px; }
@@ -90,6 +89,7 @@ section { margin-top: 48px; }
 .k-delivered { fill: var(--delivered); } .k-relayed { fill: var(--relayed); } .k-waiting { fill: var(--waiting); }
 .k-undelivered { fill: var(--undelivered); } .k-refused { fill: var(--refused); } .k-unknown { fill: url(#hatch); }
 .k-invalid { fill: var(--invalid); } .k-ready { fill: var(--ready); } .k-plain { fill: var(--accent); }
+.k-alert { fill: var(--alert); }
 .k-estimated { fill: var(--waiting); } .k-billed { fill: var(--delivered); }
 .hatch-ground { fill: var(--unknown-ground); }
 .hatch-line { stroke: var(--unknown); stroke-width: 1.6; }
@@ -129,7 +129,7 @@ tfoot th, tfoot td { border-bottom: 0; border-top: 1px solid var(--line); font-w
 .cases th[scope="rowgroup"] { padding-top: 16px; font-weight: 600; font-size: 13.5px; }
 .number, .time { white-space: nowrap; }
 .ref { overflow-wrap: anywhere; min-width: 90px; }
-.pairs { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px 24px; margin: 0; padding-top: 10px; border-top: 1px solid var(--faint); }
+.pairs { display: grid; grid-template-columns: repeat(3, 1fr); gap: 10px 24px; margin: 0; padding-top: 10px; border-top: 1px solid var(--faint); }
 .pairs dt { font-size: 12.5px; color: var(--muted); }
 .pairs dd { margin: 0; font-size: 14.5px; }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line); color: var(--muted); font-size: 13px; }
@@ -141,9 +141,11 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   .needs { grid-template-columns: 1fr; }
   .chart.wide { display: none; }
   .chart.narrow { display: block; }
-  .tiles { grid-template-columns: 1fr 1fr; }
+  .tiles, .pairs { grid-template-columns: 1fr 1fr; }
   .tiles dd { font-size: 20px; }
   .bars { grid-template-columns: minmax(70px, 104px) 1fr max-content; gap: 9px 10px; }
+  .shares { grid-template-columns: minmax(70px, 104px) max-content 1fr; }
+  .volume { display: none; }
   .small .bar { width: 48px; }
 }
 @media print {

@@ -111,12 +111,13 @@ def _sent(
         _SENT.format(prefix=_prefix(prices)), asked
     ):
         name = "presumedUnsent" if presumed and state == State.UNKNOWN else _STATES[State(state)]
-        # What stands with an open message is of an attempt that does not count any more.
-        said = (None, None, None) if state in _OPEN else (reason, code, numberless(result))
-        price = _price(prices, country, prefix)
+        is_open = state in _OPEN  # what stands there is of an attempt that does not count any more
         figures.add_sent(
-            Sent(campaign.name, name, *said, country=country, price=price, messages=messages, segments=segments)
-        )
+            Sent(
+                campaign.name, name, None if is_open else reason, None if is_open else code, numberless(result), country,
+                _price(prices, country, prefix), messages, segments,
+            )
+        )  # fmt: skip
 
 
 def _speed(db: sqlite3.Connection, figures: Figures, asked: dict[str, Any]) -> None:

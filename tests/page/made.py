@@ -64,7 +64,13 @@ def add_country(figures: Figures, campaign: str, country: str, size: int, price:
     relayed = left // 8
 
     def fared(
-        delivery: Delivery, code: str | None, text: str | None, outcome: Outcome, messages: int, early: int | None, late: int | None
+        delivery: Delivery,
+        code: str | None,
+        text: str | None,
+        outcome: Outcome,
+        messages: int,
+        early: int | None,
+        late: int | None,
     ) -> None:
         billed = None if code is None else messages * 2 + messages // 60
         figures.add_fared(
@@ -92,15 +98,17 @@ def add_speed(figures: Figures) -> None:
 
 
 def cases() -> list[Case]:
-    made = []
-    for need in (Need.DOUBLE, Need.UNKNOWN, Need.UNDELIVERED, Need.REJECTED, Need.INVALID):
-        for number in range(4):
-            made.append(
-                Case(
-                    need, "october", 1_200 + number, f"ob-3f9c2a51b7{number}0{need}", "+81********42", "JP",
-                    "timeout" if need is Need.UNKNOWN else "invalid_number" if need is Need.INVALID else None,
-                    {Need.UNDELIVERED: "23001", Need.REJECTED: "A306"}.get(need), "absent subscriber",
-                    None if need is Need.INVALID else MADE - 1_000 * number,
-                )
-            )  # fmt: skip
-    return made
+    return [case(need, number) for need in REASONS for number in range(4)]
+
+
+REASONS = {
+    Need.DOUBLE: None, Need.UNKNOWN: "timeout", Need.UNDELIVERED: None, Need.REJECTED: None, Need.INVALID: "invalid_number",
+}  # fmt: skip
+CODES = {Need.UNDELIVERED: ("23001", "absent subscriber"), Need.REJECTED: ("A306", "invalid destination number")}
+
+
+def case(need: Need, number: int) -> Case:
+    code, text = CODES.get(need, (None, None))
+    at = None if need is Need.INVALID else MADE - 1_000 * number
+    ref = f"ob-3f9c2a51b7{number}0{need}"
+    return Case(need, "october", 1_200 + number, ref, "+81********42", "JP", REASONS[need], code, text, at)
