@@ -269,7 +269,7 @@ class _Page:
         return tag(
             "li", tag("p", swatch(_NEED_KINDS[need]), tag("b", whole(sum(counts.values()))), title, class_="count"),
             tag("p", sentence),
-            tag("pre", joined((tag("code", command) for command in commands), "\n")), rest,
+            tag("pre", joined((tag("code", _unbroken(command)) for command in commands), "\n")), rest,
             class_="need alert" if need is Need.DOUBLE else "need",
         )  # fmt: skip
 
@@ -648,6 +648,12 @@ class _Page:
         return tag(
             "div", table, class_="frame", role="region", tabindex=0, aria_label=self.say("skip", name=self.say(name))
         )
+
+
+def _unbroken(command: str) -> Html:
+    """A command whose words are not parted at their hyphens, but for long ones: the line has to fit."""
+    words = command.split(" ")
+    return joined((tag("span", word) if "-" in word and len(word) < 24 else word for word in words), " ")
 
 
 def _pairs(rows: Iterable[tuple[str, str]]) -> Html:

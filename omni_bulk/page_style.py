@@ -68,6 +68,7 @@ section { margin-top: 48px; }
   white-space: pre-wrap; overflow-wrap: anywhere;
 }
 .need pre code { font: inherit; }
+.need pre span { white-space: nowrap; }
 .good { color: var(--muted); }
 
 .bar { display: block; border-radius: 3px; overflow: hidden; background: none; }
@@ -128,7 +129,8 @@ tfoot th, tfoot td { border-bottom: 0; border-top: 1px solid var(--line); font-w
 .cases { font-size: 12.5px; }
 .cases th[scope="rowgroup"] { padding-top: 16px; font-weight: 600; font-size: 13.5px; }
 .number, .time { white-space: nowrap; }
-.ref { overflow-wrap: anywhere; min-width: 90px; }
+.ref { overflow-wrap: anywhere; min-width: 15em; }
+.s-by_country tbody th, .s-money tbody th { min-width: 132px; }
 .pairs { display: grid; grid-template-columns: repeat(3, 1fr); gap: 10px 24px; margin: 0; padding-top: 10px; border-top: 1px solid var(--faint); }
 .pairs dt { font-size: 12.5px; color: var(--muted); }
 .pairs dd { margin: 0; font-size: 14.5px; }
@@ -147,6 +149,7 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   .shares { grid-template-columns: minmax(70px, 104px) max-content 1fr; }
   .volume { display: none; }
   .small .bar { width: 48px; }
+  .s-by_country tbody th, .s-money tbody th { min-width: 84px; }
 }
 @media print {
   @page { size: A4; margin: 15mm 14mm; }
@@ -160,6 +163,11 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   thead { display: table-header-group; }
   tfoot { display: table-row-group; }
   .frame { overflow: visible; }
+  table { font-size: 9pt; }
+  .cases { font-size: 8.5pt; }
+  th, td { padding: 4px 9px 4px 0; }
+  .pairs { break-before: avoid; }
+  tr:has(th[scope="rowgroup"]) { break-after: avoid; }
   .hit { display: none; }
 }
 """
