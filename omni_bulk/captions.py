@@ -92,12 +92,12 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "Messages a second over time, in steps of {step}. At most {peak} a second.",
         "시간에 따른 초당 발송 건수({step} 단위). 최고 초당 {peak}건.",
     ),
-    "pause": ("pause {time}", "{time} 쉼"),
     "peak": ("Highest, over {step}", "최고({step} 평균)"),
     "first": ("First", "처음"),
     "last": ("Last", "마지막"),
     # latency
     "latency": ("Latency", "응답 시간"),
+    "latency_x": ("time to the answer", "응답까지 걸린 시간"),
     "latency_axis": ("share of answers", "응답의 비율"),
     "latency_desc": (
         "How long the API took to answer. Half took at most {half}, 99 of 100 at most {most}.",
@@ -158,7 +158,6 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "estimated": ("Estimated", "예상"),
     "billed": ("Billed", "청구"),
     "difference": ("Difference", "차이"),
-    "amount": ("Amount ({currency})", "금액({currency})"),
     "all_sent": ("All that was sent", "보낸 전체"),
     "reported_of": ("{reported} of {accepted} accepted messages have a report with it.", "접수 {accepted}건 중 {reported}건의 리포트에 있습니다."),
     # the foot
@@ -240,29 +239,29 @@ _NEEDS: Final[Mapping[Need, tuple[tuple[str, str], tuple[str, str]]]] = {
     Need.REJECTED: (
         ("Rejected", "거절"),
         (
-            "The API refused them; the codes below say why. They are tried again when their message changes.",
-            "API가 거절했습니다. 이유는 아래 코드에 있고, 내용이 바뀌면 다시 시도합니다.",
+            "The API refused them; the codes below say why. They are tried again when their message changes, by the command they were sent with.",
+            "API가 거절했습니다. 이유는 아래 코드에 있고, 내용을 고치면 보낼 때 쓴 명령이 다시 시도합니다.",
         ),
     ),
     Need.FAILED: (
         ("Failed", "실패"),
         (
-            "Provably not sent. The same command tries them again:",
-            "보내지 않은 것이 확실합니다. 같은 명령이 다시 시도합니다.",
+            "Provably not sent. The command they were sent with tries them again:",
+            "보내지 않은 것이 확실합니다. 보낼 때 쓴 명령이 다시 시도합니다.",
         ),
     ),
     Need.INVALID: (
         ("Invalid rows", "잘못된 행"),
         (
-            "Correct them in the file of rejects, and send that file in the same campaign:",
-            "rejects 파일에서 고친 뒤 그 파일을 같은 캠페인으로 보내세요.",
+            "Correct them in the file of rejects, and send that file in the same campaign, with the same flags:",
+            "rejects 파일에서 고친 뒤, 그 파일을 같은 캠페인으로 같은 옵션을 주어 보내세요.",
         ),
     ),
     Need.READY: (
         ("Left to send", "남은 수신자"),
         (
-            "They wait for their window, or the run was cut off. The same command goes on:",
-            "발송 시간을 기다리거나 실행이 중단되었습니다. 같은 명령으로 이어집니다.",
+            "They wait for their window, or the run was cut off. The command they were sent with goes on:",
+            "발송 시간을 기다리거나 실행이 중단되었습니다. 보낼 때 쓴 명령으로 이어집니다.",
         ),
     ),
     Need.UNPOLLED: (

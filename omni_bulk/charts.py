@@ -42,12 +42,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a chart says beside its numbers: `name` and `long` for screen readers, `axis` above its upright axis."""
+    """What a chart says beside its numbers: `name` and `long` for screen readers, `axis` above its upright axis,
+    `under` below the other.
+    """
 
     id: str
     name: str
     long: str
     axis: str
+    under: str
 
 
 def ticks(top: float, most: int = 4) -> list[float]:
@@ -132,10 +135,13 @@ def _twice(words: Words, draw: Callable[[float, str], Iterable[object]], height:
     )  # fmt: skip
 
 
-def _upright(frame: _Frame, marks: Sequence[float], write: Callable[[float], str], axis: str) -> list[Html]:
-    """Lines across, their numbers at the left, and what they count above them."""
-    top = marks[-1] or 1
-    drawn = [tag("text", axis, class_="axis", x=0, y=12)]
+def _upright(frame: _Frame, marks: Sequence[float], write: Callable[[float], str], words: Words) -> list[Html]:
+    """Lines across, their numbers at the left, and what both axes count."""
+    top = marks[-1]
+    drawn = [
+        tag("text", words.axis, class_="axis", x=0, y=12),
+        tag("text", words.under, class_="axis end", x=_n(frame.width - frame.right), y=_n(frame.height - 8)),
+    ]
     for mark in marks:
         y = frame.y(mark / top)
         drawn += [
@@ -192,8 +198,8 @@ def over_time(
     height = 236
 
     def draw(width: float, name: str) -> Iterable[object]:
-        frame = _Frame(width, height, left=_left_of(map(tick, marks)), bottom=44)
-        yield from _upright(frame, marks, tick, words.axis)
+        frame = _Frame(width, height, left=_left_of(map(tick, marks)), bottom=46)
+        yield from _upright(frame, marks, tick, words)
         room = frame.inner - _PAUSE * (len(stretches) - 1)
         least = min(24.0, room / len(stretches))
         spare = room - least * len(stretches)
@@ -291,7 +297,7 @@ def distribution(
 
     def draw(width: float, _name: str) -> Iterable[object]:
         frame = _Frame(width, height, left=_left_of(map(percent, heights)), top=26 + _LINE * len(marks))
-        yield from _upright(frame, heights, percent, words.axis)
+        yield from _upright(frame, heights, percent, words)
         each = frame.inner / len(columns)
         for number, amount in enumerate(columns):
             y = frame.y(100 * amount / whole / heights[-1])
@@ -368,7 +374,7 @@ def growing(
 
     def draw(width: float, name: str) -> Iterable[object]:
         frame = _Frame(width, height, left=_left_of(["100%"]), right=12 if name == "narrow" else 150)
-        yield from _upright(frame, [0.0, 25.0, 50.0, 75.0, 100.0], percent, words.axis)
+        yield from _upright(frame, [0.0, 25.0, 50.0, 75.0, 100.0], percent, words)
 
         def x(second: int) -> float:
             return frame.x((log10(second) - low) / ((high - low) or 1))

@@ -309,7 +309,7 @@ class _Page:
         )
 
     def _reasons(self) -> Html | None:
-        found = self.figures.reasons.most_common()
+        found = [one for one in self.figures.reasons.most_common() if one[0][0] != "accepted"]
         if not found:
             return None
         rows = [
@@ -386,7 +386,7 @@ class _Page:
         stretches = [_stretch(fit, first, last) for first, last in fit.stretches()]
         step = self.lasting(1000 * fit.step)
         desc = self.say("pace_desc", step=step, peak=rate(fit.peak))
-        words = Words("pace", self.say("pace"), desc, self.say("pace_axis"))
+        words = Words("pace", self.say("pace"), desc, self.say("pace_axis"), self.setting.zone_name)
         chart = over_time(
             words, stretches, self.setting.zone, _tick, rate, lambda seconds: self.lasting(1000 * _rounded(seconds))
         )
@@ -407,7 +407,7 @@ class _Page:
         if half is None or p95 is None or p99 is None or most is None:
             return self._section("latency", tag("p", self.say("no_latency")))
         desc = self.say("latency_desc", half=self.lasting(half), most=self.lasting(p99))
-        words = Words("latency", self.say("latency"), desc, self.say("latency_axis"))
+        words = Words("latency", self.say("latency"), desc, self.say("latency_axis"), self.say("latency_x"))
         marks = [Mark(at, f"{name} {self.lasting(at)}") for name, at in (("p50", half), ("p95", p95), ("p99", p99))]
         all_ = sum(counts.values())
 
@@ -429,8 +429,8 @@ class _Page:
         came = {kind: sum(counts.values()) for kind, counts in steps.items()}
         if not came["relayed"]:
             return self._section("delivery", tag("p", self.say("no_reports")))
-        last = max(next((at for at in DELAYS if at >= _longest(counts)), DELAYS[-1]) for counts in steps.values())
-        ends = [end for end in DELAYS if end <= last] if last > DELAYS[0] else list(DELAYS[:2])
+        last = max(map(_longest, steps.values()))
+        ends = [end for end in DELAYS if end <= max(last, _WITHIN[0])]
         names = {"relayed": self.say("first_report"), "delivered": self.say("delivered")}
         curves = [
             Curve(kind, names[kind], [(end, number / accepted) for end, number in cumulated(steps[kind], ends)])
@@ -438,7 +438,7 @@ class _Page:
         ]  # fmt: skip
         ends_in = {kind: f"{names[kind]} {share(came[kind], accepted)}" for kind in steps}
         desc = self.say("delivery_desc", relayed=ends_in["relayed"], arrived=ends_in["delivered"])
-        words = Words("delivery", self.say("delivery"), desc, self.say("delivery_axis"))
+        words = Words("delivery", self.say("delivery"), desc, self.say("delivery_axis"), self.say("delivery_x"))
         labels = [(at, self.lasting(1000 * at)) for at in _TICKS if ends[0] <= at <= ends[-1]]
         chart = growing(
             words, curves, labels, _percent,
