@@ -156,17 +156,21 @@ def _left_of(labels: Iterable[str]) -> float:
     return max(map(len, labels)) * _LETTER + 14
 
 
-def _under(frame: _Frame, labels: Iterable[tuple[float, str]], line: int = 1, after: float = -1e9) -> list[Html]:
-    """Texts under the plot, each where it belongs, as far as they do not meet."""
-    drawn: list[Html] = []
-    for x, label in labels:
-        half = len(label) * _LETTER / 2
-        middle = min(max(x, half), frame.width - half)
-        if middle - half < after + 8:
-            continue
-        after = middle + half
-        drawn.append(tag("text", label, class_="tick mid", x=_n(middle), y=_n(frame.floor + 2 + line * _LINE)))
-    return drawn
+class _Row:
+    """A line of texts under a plot, from left to right, each where it belongs as far as they do not meet."""
+
+    def __init__(self, frame: _Frame, line: int = 1) -> None:
+        self._frame = frame
+        self._y = frame.floor + 2 + line * _LINE
+        self._end = float("-inf")
+
+    def put(self, labels: Iterable[tuple[float, str]]) -> Iterable[Html]:
+        for x, label in labels:
+            half = len(label) * _LETTER / 2
+            middle = min(max(x, half), self._frame.width - half)
+            if middle - half >= self._end + 8:
+                self._end = middle + half
+                yield tag("text", label, class_="tick mid", x=_n(middle), y=_n(self._y))
 
 
 def _n(number: float) -> str:
@@ -204,17 +208,15 @@ def over_time(
         least = min(24.0, room / len(stretches))
         spare = room - least * len(stretches)
         seconds = sum(one.seconds for one in stretches)
-        x, told = frame.left, (-1e9, -1e9)
+        x, hours, dates = frame.left, _Row(frame), _Row(frame, 2)
         for number, one in enumerate(stretches):
             wide = least + spare * one.seconds / seconds
             yield from _area(frame, one, x, wide, marks[-1])
             if name == "wide":
                 yield from _read_off(frame, one, x, wide, write, zone)
             times, days = _times(one, x, wide, zone)
-            yield from _under(frame, times, after=told[0])
-            yield from _under(frame, days, 2, after=told[1])
-            told = tuple(max([before, *(at + len(text) * _LETTER / 2 for at, text in labels)])  # type: ignore[assignment]
-                         for before, labels in zip(told, (times[:1], days[:1]), strict=True))  # fmt: skip
+            yield from hours.put(times)
+            yield from dates.put(days)
             x += wide
             if number + 1 < len(stretches):
                 yield from _gap(frame, x, pause(stretches[number + 1].start - one.start - one.seconds))
@@ -309,7 +311,7 @@ def distribution(
         labels = [(frame.left + number * each, write(edge)) for number, edge in enumerate(edges)]
         if rest:
             labels[-1] = (labels[-1][0] + each / 2, f"≥ {write(edges[-1])}")
-        yield from _under(frame, labels)
+        yield from _Row(frame).put(labels)
         for number, mark in enumerate(marks):
             yield from _marked(frame, mark, _place_of(mark.value, edges) * each, 26 + _LINE * number)
 
@@ -379,7 +381,7 @@ def growing(
         def x(second: int) -> float:
             return frame.x((log10(second) - low) / ((high - low) or 1))
 
-        yield from _under(frame, [(x(second), label) for second, label in labels])
+        yield from _Row(frame).put((x(second), label) for second, label in labels)
         beside: list[float] = []
         for curve in curves:
             path = "".join(
