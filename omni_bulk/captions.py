@@ -345,11 +345,9 @@ def lasting(milliseconds: float, language: Language) -> str:
     parts = []
     for size, english, korean in _UNITS:
         number, left = divmod(left, size)
-        if number:
-            parts.append(f"{number} {english}" if language == "en" else f"{number}{korean}")
-        if len(parts) == 2 or (parts and not number):
-            break
-    return " ".join(parts)
+        if number or parts:
+            parts.append((number, f"{number} {english}" if language == "en" else f"{number}{korean}"))
+    return " ".join(text for number, text in parts[:2] if number)
 
 
 def moment(at: int, zone: tzinfo, form: str = "%Y-%m-%d %H:%M:%S") -> str:

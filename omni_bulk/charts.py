@@ -157,11 +157,11 @@ def _left_of(labels: Iterable[str]) -> float:
 
 
 class _Row:
-    """A line of texts under a plot, from left to right, each where it belongs as far as they do not meet."""
+    """A line of texts, `below` the floor of a plot, from left to right, each where it belongs if it meets no other."""
 
-    def __init__(self, frame: _Frame, line: int = 1) -> None:
+    def __init__(self, frame: _Frame, below: int = 2 + _LINE) -> None:
         self._frame = frame
-        self._y = frame.floor + 2 + line * _LINE
+        self._y = frame.floor + below
         self._end = float("-inf")
 
     def put(self, labels: Iterable[tuple[float, str]]) -> Iterable[Html]:
@@ -208,7 +208,7 @@ def over_time(
         least = min(24.0, room / len(stretches))
         spare = room - least * len(stretches)
         seconds = sum(one.seconds for one in stretches)
-        x, hours, dates = frame.left, _Row(frame), _Row(frame, 2)
+        x, pauses, hours, dates = frame.left, _Row(frame, -14), _Row(frame), _Row(frame, 2 + 2 * _LINE)
         for number, one in enumerate(stretches):
             wide = least + spare * one.seconds / seconds
             yield from _area(frame, one, x, wide, marks[-1])
@@ -219,7 +219,9 @@ def over_time(
             yield from dates.put(days)
             x += wide
             if number + 1 < len(stretches):
-                yield from _gap(frame, x, pause(stretches[number + 1].start - one.start - one.seconds))
+                yield from _cut(frame, x + _PAUSE / 2)
+                gap = stretches[number + 1].start - one.start - one.seconds
+                yield from pauses.put([(x + _PAUSE / 2, pause(gap))])
                 x += _PAUSE
 
     return _twice(words, draw, height)
@@ -247,12 +249,10 @@ def _read_off(
         )  # fmt: skip
 
 
-def _gap(frame: _Frame, x: float, label: str) -> Iterable[Html]:
-    middle = x + _PAUSE / 2
+def _cut(frame: _Frame, middle: float) -> Iterable[Html]:
     for side in (-4, 4):
         yield tag("line", class_="cut", x1=_n(middle + side - 3), x2=_n(middle + side + 3), y1=_n(frame.floor + 6),
                   y2=_n(frame.floor - 6))  # fmt: skip
-    yield tag("text", label, class_="tick mid", x=_n(middle), y=_n(frame.floor - 14))
 
 
 def _times(

@@ -274,13 +274,16 @@ class _Page:
         )  # fmt: skip
 
     def _command(self, command: str, campaign: str) -> str:
-        """Quoted for a shell. A name that begins with a hyphen would be a flag."""
-        if campaign.startswith("-") and " {} " in f"{command} ":
-            command = f"{command.replace(' {}', '', 1)} -- {{}}" if "--campaign {}" not in command else command
-            command = command.replace("--campaign {}", "--campaign={}")
-        name = shlex.quote(campaign)
-        rejects = shlex.quote(f"{campaign}.rejects.csv")
-        return command.replace("{list}", self.say("list")).replace("{rejects}", rejects).replace("{}", name)
+        """Quoted for a shell. A name that begins with a hyphen would be a flag, so it comes last, or behind ``=``."""
+        rejects = f"{campaign}.rejects.csv"
+        if campaign.startswith("-"):
+            rejects = f"./{rejects}"
+            if "--campaign {}" in command:
+                command = command.replace("--campaign {}", "--campaign={}")
+            elif "{}" in command:
+                command = f"{command.replace(' {}', '')} -- {{}}"
+        written = command.replace("{list}", self.say("list")).replace("{rejects}", shlex.quote(rejects))
+        return written.replace("{}", shlex.quote(campaign))
 
     # ── states, campaigns, countries ──
 
@@ -573,7 +576,7 @@ class _Page:
         if not cases:
             return None
         listed = {need: [case for case in cases if case.need is need] for need in Need}
-        all_ = sum(sum(self.figures.needs[need].values()) for need, ones in listed.items() if ones)
+        all_ = sum(sum(self.figures.needs.get(need, Counter()).values()) for need, ones in listed.items() if ones)
         several = len(self.figures.campaigns) > 1
         heads = ("number", "country", "row", "ref", "why", "when")
         bodies = [
