@@ -50,7 +50,7 @@ _PACE = (
 _LATENCIES = (
     "SELECT json_extract(CAST(json AS TEXT), '$.latencyMs') AS latency, count(*) "  # noqa: S608  of constants
     "FROM message JOIN line ON line.campaign = message.campaign AND line.seq = message.seq "
-    f"WHERE {_WHOM} AND message.state IN (2, 3) AND message.code IS NOT NULL AND latency IS NOT NULL GROUP BY latency"
+    f"WHERE {_WHOM} AND message.state IN (2, 3, 5) AND message.code IS NOT NULL AND latency IS NOT NULL GROUP BY latency"
 )
 # As `reading._FATES`, with the delays: one row for all messages that fared alike; whose reports differ is told by itself.
 _FARED = """
