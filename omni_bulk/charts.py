@@ -199,10 +199,10 @@ def over_time(
 ) -> Html:  # fmt: skip
     """An area over the time of day. Pauses between the stretches are cut out and say how long they were."""
     marks = ticks(max((max(one.values) for one in stretches), default=0))
-    height = 236
+    height = 252
 
     def draw(width: float, name: str) -> Iterable[object]:
-        frame = _Frame(width, height, left=_left_of(map(tick, marks)), bottom=46)
+        frame = _Frame(width, height, left=_left_of(map(tick, marks)), bottom=62)
         yield from _upright(frame, marks, tick, words)
         room = frame.inner - _PAUSE * (len(stretches) - 1)
         least = min(24.0, room / len(stretches))

@@ -49,7 +49,7 @@ section { margin-top: 48px; }
   display: grid; grid-template-columns: repeat(3, 1fr); gap: 1px; margin: 28px 0 0; padding: 0;
   background: var(--line); border: 1px solid var(--line); border-radius: 10px; overflow: hidden;
 }
-.tiles div { background: var(--ground); padding: 14px 16px 12px; display: flex; flex-direction: column; }
+.tiles div { min-width: 0; overflow-wrap: anywhere; background: var(--ground); padding: 14px 16px 12px; display: flex; flex-direction: column; }
 .tiles dt { font-size: 13px; color: var(--muted); }
 .tiles dd { margin: 2px 0 0; font-size: 23px; line-height: 1.25; font-weight: 600; letter-spacing: -0.01em; }
 .tiles dd.note { font-size: 12.5px; font-weight: 400; letter-spacing: 0; color: var(--muted); }
@@ -124,6 +124,7 @@ th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0; border-
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--muted); font-size: 12.5px; border-bottom-color: var(--line); vertical-align: bottom; }
 .n { text-align: right; white-space: nowrap; }
+thead .n { white-space: normal; }
 td.n .small { display: inline-block; vertical-align: 1px; }
 tfoot th, tfoot td { border-bottom: 0; border-top: 1px solid var(--line); font-weight: 600; }
 .cases { font-size: 12.5px; }
@@ -144,6 +145,7 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   .chart.wide { display: none; }
   .chart.narrow { display: block; }
   .tiles, .pairs { grid-template-columns: 1fr 1fr; }
+  .tiles div { padding: 12px 12px 10px; }
   .tiles dd { font-size: 20px; }
   .bars { grid-template-columns: minmax(70px, 104px) 1fr max-content; gap: 9px 10px; }
   .shares { grid-template-columns: minmax(70px, 104px) max-content 1fr; }
