@@ -152,8 +152,8 @@ _CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "청구된 세그먼트를 알려 주는 리포트가 아직 없습니다.",
     ),
     "prices_none": (
-        "Without a price list there are no amounts: --prices FILE, or `prices` in the settings.",
-        "단가표가 없어 금액은 나오지 않습니다. --prices FILE이나 설정의 `prices`로 줄 수 있습니다.",
+        "Without a price list there are no amounts: --prices FILE, or prices in the settings.",
+        "단가표가 없어 금액은 나오지 않습니다. --prices FILE이나 설정의 prices로 줄 수 있습니다.",
     ),
     "estimated": ("Estimated", "예상"),
     "billed": ("Billed", "청구"),
@@ -342,7 +342,7 @@ def lasting(milliseconds: float, language: Language) -> str:
         seconds = f"{left / 1000:.1f}".removesuffix(".0")
         return f"{seconds} s" if language == "en" else f"{seconds}초"
     left = round(left / 1_000) * 1_000
-    parts = []
+    parts: list[tuple[int, str]] = []
     for size, english, korean in _UNITS:
         number, left = divmod(left, size)
         if number or parts:

@@ -218,16 +218,17 @@ class _Page:
         unknown = sum(figures.states[one] for one in ("unknown", "inDoubt", "presumedUnsent"))
         tiles = [
             (self.say("recipients"), whole(recipients), None),
-            (self.say("accepted"), whole(accepted), self.say("of_recipients", share=share(accepted, recipients))),
+            (self.say("accepted"), whole(accepted), self._share_of("of_recipients", accepted, recipients)),
             (
                 self.say(arrived), whole(delivered or relayed),
-                self.say("of_accepted", share=share(delivered or relayed, accepted)),
+                self._share_of("of_accepted", delivered or relayed, accepted),
             ),
             (self.say("unknown"), whole(unknown), self.say("may_have_arrived" if unknown else "none_unknown")),
         ]  # fmt: skip
-        if seconds := figures.pace.seconds:
-            pace = rate(sum(figures.pace.buckets.values()) / seconds)
-            tiles.append((self.say("average"), pace, self.say("a_second_over", time=self.lasting(1000 * seconds))))
+        seconds = figures.pace.seconds
+        average = rate(sum(figures.pace.buckets.values()) / seconds) if seconds else "–"
+        over = self.say("a_second_over", time=self.lasting(1000 * seconds)) if seconds else None
+        tiles.append((self.say("average"), average, over))
         segments = sum(one.segments for one in figures.countries.values())
         if figures.currency is None:
             tiles.append((self.say("segments"), whole(segments), self.say("one_part")))
@@ -244,6 +245,9 @@ class _Page:
             ),
             class_="tiles",
         )
+
+    def _share_of(self, caption: str, part: int, whole_: int) -> str | None:
+        return self.say(caption, share=share(part, whole_)) if whole_ else None
 
     # ── decisions ──
 
@@ -304,9 +308,10 @@ class _Page:
         table = self._table(
             "by_state", ("state", "recipients", "share"), rows, (self.say("total"), whole(all_), share(all_, all_))
         )
+        chart = tag("div", bar(parts, all_, self.say("by_state_desc"), least=0.4), class_="tall") if parts else None
         return self._section(
             "by_state",
-            tag("div", bar(parts, all_, self.say("by_state_desc"), least=0.4), class_="tall"),
+            chart,
             table,
             self._reasons(),
         )

@@ -11,7 +11,7 @@ STYLE: Final = """
 :root {
   --ground: #ffffff; --raised: #f5f6f8; --line: #dde1e6; --faint: #eceff2; --text: #16191d; --muted: #56606b;
   --accent: #1c5fa8; --accent-soft: #cfe0f3; --alert: #a3123a;
-  --delivered: #0b4a8f; --relayed: #4a92d4; --waiting: #87909b; --undelivered: #c25e00; --refused: #7d1438;
+  --delivered: #083d7a; --relayed: #327dc3; --waiting: #87909b; --undelivered: #c25e00; --refused: #7d1438;
   --unknown: #6b5300; --unknown-ground: #f3e3a6; --invalid: #9a6a86; --ready: #6b7681;
 }
 @media screen and (prefers-color-scheme: dark) {

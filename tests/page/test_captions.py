@@ -12,6 +12,7 @@ from omni_bulk.captions import end_name, lasting, moment, need_words, outcome_na
 from omni_bulk.delivery import Outcome
 from omni_bulk.figures import End, Need
 from omni_bulk.model import Status
+from omni_bulk.words import Language
 
 
 def braces(text: str) -> set[str]:
@@ -27,7 +28,7 @@ def test_both_languages_say_the_same(caption: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_everything_has_a_name(language: captions.Language) -> None:
+def test_everything_has_a_name(language: Language) -> None:
     assert all(end_name(end, language) for end in End)
     assert all(all(need_words(need, language)) for need in Need)
     assert all(outcome_name(outcome, language) for outcome in Outcome)

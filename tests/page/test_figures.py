@@ -143,7 +143,9 @@ def test_what_a_delivery_counts_as(delivery: Delivery, end: End, need: Need | No
     country = figures.countries["KR"]
     assert country.ends == {end: 3} and country.posted == 3
     assert (country.reported, country.estimated, country.billed) == ((0, 0, 0) if none else (3, 6, 9))
-    assert (country.estimated_cost, country.billed_cost) == ((0, 0) if none else (54, 81))
+    assert (country.estimated_cost, country.billed_cost) == (
+        (Decimal(0), Decimal(0)) if none else (Decimal(54), Decimal(81))
+    )
     assert figures.needs == ({} if need is None else {need: {"c": 3}})
     assert figures.arrived == ({1: 3} if delivery is Delivery.DELIVERED else {})
     assert figures.campaigns["c"].delivered == (3 if delivery is Delivery.DELIVERED else 0)
