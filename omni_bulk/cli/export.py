@@ -82,7 +82,8 @@ def _write_page(
     from omni_bulk import __version__  # noqa: PLC0415
     from omni_bulk.cli.desk import report_codes  # noqa: PLC0415
     from omni_bulk.ledger.summing import figures_of  # noqa: PLC0415
-    from omni_bulk.page import Setting, page  # noqa: PLC0415
+    from omni_bulk.page import page  # noqa: PLC0415
+    from omni_bulk.page_sheet import Setting  # noqa: PLC0415
     from omni_bulk.pricelist import money  # noqa: PLC0415
     from omni_bulk.tables import country_names  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from omni_bulk.delivery import Delivery, Outcome
 from omni_bulk.figures import DELAYS, Campaign, Case, Fared, Figures, Need, Sent
-from omni_bulk.page import Setting
+from omni_bulk.page_sheet import Setting
 
 MADE = 1_795_000_000_000
 BEGAN = 1_794_960_000  # s

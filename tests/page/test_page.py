@@ -103,7 +103,9 @@ def commands(html: str) -> list[str]:
     return [re.sub("<[^>]*>", "", command) for command in re.findall(r"<code>(.*?)</code>", html, re.DOTALL)]
 
 
-@pytest.mark.parametrize("name", ["october", "it's $(reboot) `x`", "-rf --all", "a b", "", "10월"])
+@pytest.mark.parametrize(
+    "name", ["october", "it's $(reboot) `x`", "-rf --all", "a b", "", "10월", "a{}b'; reboot {list} {rejects}"]
+)
 def test_the_commands_name_the_campaign_as_a_shell_reads_it(name: str) -> None:
     figures = poisoned(name)
     figures.needs = {need: Counter({name: 1}) for need in Need}
