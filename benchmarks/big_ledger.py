@@ -160,6 +160,7 @@ def ask(path: Path, messages: int) -> None:
         ("status", "status"),
         ("status of a month", "status", "--month", "2026-09"),
         ("export of a million", "export", "big", "--out", str(path.with_name("big.csv"))),
+        ("page about a million", "export", "big", "--out", str(path.with_name("big.html"))),
     ):
         timed(what, path, *arguments)
     with closing(open_ledger(path)) as db:

@@ -127,10 +127,11 @@ thead th { color: var(--muted); font-size: 12.5px; border-bottom-color: var(--li
 thead .n { white-space: normal; }
 td.n .small { display: inline-block; vertical-align: 1px; }
 tfoot th, tfoot td { border-bottom: 0; border-top: 1px solid var(--line); font-weight: 600; }
-.cases { font-size: 12.5px; }
+.cases { font-size: 12.5px; min-width: 680px; }
+.s-codes td:not(.n) { min-width: 76px; }
 .cases th[scope="rowgroup"] { padding-top: 16px; font-weight: 600; font-size: 13.5px; }
 .number, .time { white-space: nowrap; }
-.ref { overflow-wrap: anywhere; min-width: 15em; }
+.ref { overflow-wrap: anywhere; min-width: 17em; }
 .s-by_country tbody th, .s-money tbody th { min-width: 132px; }
 .pairs { display: grid; grid-template-columns: repeat(3, 1fr); gap: 10px 24px; margin: 0; padding-top: 10px; border-top: 1px solid var(--faint); }
 .pairs dt { font-size: 12.5px; color: var(--muted); }
@@ -166,7 +167,7 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   tfoot { display: table-row-group; }
   .frame { overflow: visible; }
   table { font-size: 9pt; }
-  .cases { font-size: 8.5pt; }
+  .cases { font-size: 8.5pt; min-width: 0; }
   th, td { padding: 4px 9px 4px 0; }
   .pairs { break-before: avoid; }
   tr:has(th[scope="rowgroup"]) { break-after: avoid; }

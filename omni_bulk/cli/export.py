@@ -1,7 +1,6 @@
 """The verb `export`: one row for each recipient, sending and delivery joined, or one page about all of them."""
 
 import os
-import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import typer
 from omni_bulk.cli import app
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from omni_bulk.model import CampaignRow
     from omni_bulk.settings import Settings
     from omni_bulk.spans import Span
@@ -72,7 +73,7 @@ def export(
 
 
 def _write_page(
-    file: IO[bytes], db: sqlite3.Connection, campaigns: "Sequence[CampaignRow]", span: "Span", settings: "Settings",
+    file: IO[bytes], db: "sqlite3.Connection", campaigns: "Sequence[CampaignRow]", span: "Span", settings: "Settings",
     language: "Language",
 ) -> int:  # fmt: skip
     """The page about these campaigns. Gives the number of recipients that it is about."""

@@ -88,14 +88,15 @@ def poisoned(text: str) -> Figures:
     return figures
 
 
-@settings(max_examples=60)
+HARMLESS = strict(page(poisoned("x"), setting())).tags
+
+
+@settings(max_examples=50)
 @given(HOSTILE)
 def test_no_name_code_or_text_changes_the_document(text: str) -> None:
     parsed = strict(page(poisoned(text), setting()))
-    harmless = strict(page(poisoned("x"), setting()))
-    for tags in (parsed.tags, harmless.tags):
-        del tags["span"]  # a command has one for each of its words
-    assert parsed.tags == harmless.tags
+    # A command has a span for each of its words.
+    assert {**parsed.tags, "span": 0} == {**HARMLESS, "span": 0}
     assert "".join(visible(text).split()) in "".join(parsed.text.split())
 
 
