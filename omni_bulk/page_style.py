@@ -162,7 +162,8 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   section { margin-top: 26px; }
   h1, h2, h3 { break-after: avoid; }
   figure, .need, .tiles, .pairs, .bars, tr, .legend { break-inside: avoid; }
-  .legend, .caption { break-after: avoid; }
+  .legend, .caption, thead tr { break-inside: avoid; break-after: avoid; }
+  tbody tr:last-child, tfoot tr { break-before: avoid; }
   thead { display: table-header-group; }
   tfoot { display: table-row-group; }
   .frame { overflow: visible; }
@@ -170,7 +171,7 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   .cases { font-size: 8.5pt; min-width: 0; }
   th, td { padding: 4px 9px 4px 0; }
   .pairs { break-before: avoid; }
-  tr:has(th[scope="rowgroup"]) { break-after: avoid; }
+  tr:has(th[scope="rowgroup"]), .cases tbody:first-of-type tr:first-child { break-after: avoid; }
   .hit { display: none; }
 }
 """
