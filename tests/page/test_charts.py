@@ -30,7 +30,6 @@ from tests.page.parsed import parse
 
 WORDS = Words("id", "name", "long", "axis", "under")
 RATES = st.just(0.0) | st.floats(0.001, 900)
-SEOUL = ZoneInfo("Asia/Seoul")
 _NUMBER = re.compile(r"[MLHV ](-?[0-9.]+)")
 
 
@@ -86,22 +85,25 @@ def test_a_bar_is_whole_and_small_pieces_can_be_made_visible() -> None:
     assert "k-ready" in swatch("ready")
 
 
-def chart_over_time(stretches: list[Stretch]) -> Html:
-    return over_time(WORDS, stretches, SEOUL, "{:g}".format, "{:.1f}".format, lambda seconds: f"{seconds // 60} min")
+def chart_over_time(stretches: list[Stretch], zone: str = "Asia/Seoul") -> Html:
+    return over_time(
+        WORDS, stretches, ZoneInfo(zone), "{:g}".format, "{:.1f}".format, lambda seconds: f"{seconds // 60} min"
+    )
 
 
 @settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(1, 90_000), st.lists(RATES, min_size=1, max_size=20)), min_size=1, max_size=5),
     st.sampled_from([1, 5, 60, 900, 86_400]),
+    st.sampled_from(["Asia/Seoul", "America/New_York", "Asia/Kathmandu", "UTC"]),
 )  # fmt: skip
-def test_a_chart_over_time_stays_within_its_frame(made: list[tuple[int, list[float]]], step: int) -> None:
+def test_a_chart_over_time_stays_within_its_frame(made: list[tuple[int, list[float]]], step: int, zone: str) -> None:
     stretches, at = [], 1_794_960_000
     for pause, values in made:
         at += pause * step
         stretches.append(Stretch(at, step, values))
         at += step * len(values)
-    check(chart_over_time(stretches))
+    check(chart_over_time(stretches, zone))
 
 
 def test_pauses_say_how_long_they_were_and_days_where_they_begin() -> None:
