@@ -63,7 +63,7 @@ _END_OF_DELIVERY: Final = {
     Delivery.DELIVERED: End.DELIVERED, Delivery.RELAYED: End.RELAYED, Delivery.PENDING: End.WAITING,
     Delivery.NONE: End.WAITING, Delivery.UNDELIVERED: End.UNDELIVERED,
 }  # fmt: skip
-_PAID: Final = frozenset({"accepted", "unknown", "inDoubt"})  # what `spent` counts too
+_PAID: Final = frozenset({"accepted", "unknown", "inDoubt"})  # what may be billed
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from omni_bulk.charts import Part, bar, swatch
 from omni_bulk.delivery import Delivery
 from omni_bulk.figures import Case, Figures, Need, summed
 from omni_bulk.markup import Html, joined, tag
+from omni_bulk.masking import numberless
 from omni_bulk.page_sheet import SHOWN, Setting, Sheet, amount, clipped
 from omni_bulk.page_style import STYLE
 
@@ -290,7 +291,11 @@ class _Page(Sheet):
         return self.section("cases", tag("p", note, class_="caption"), self.scrolled("cases", table))
 
     def _case(self, case: Case, *, several: bool) -> Html:
-        said = [self.clause(case.reason) if case.reason else None, case.code, clipped(case.text or "") or None]
+        said = [
+            self.clause(case.reason) if case.reason else None,
+            numberless(case.code),
+            clipped(case.text or "") or None,
+        ]
         where = [tag("bdi", self.name(case.campaign)), " "] if several else []
         return tag(
             "tr", tag("td", case.to or "–", class_="number"), tag("td", case.country or "–"),

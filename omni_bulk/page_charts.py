@@ -8,6 +8,7 @@ from omni_bulk.captions import end_name, outcome_name, rate, share, whole
 from omni_bulk.charts import Curve, Mark, Part, Stretch, Words, bar, distribution, growing, over_time, swatch
 from omni_bulk.figures import DELAYS, Country, End, Pace, cumulated, quantile, summed
 from omni_bulk.markup import Html, joined, tag
+from omni_bulk.masking import numberless
 from omni_bulk.page_sheet import SHOWN, Sheet, amount, clipped, money_text, pairs, percent, tick
 
 _COLUMNS: Final = 200  # of the chart over time
@@ -107,7 +108,7 @@ def latency(sheet: Sheet) -> Html:
 def delivery(sheet: Sheet) -> Html:
     """What share of the accepted had a first report, and was delivered, so long after sending."""
     figures = sheet.figures
-    accepted = figures.accepted
+    accepted = sum(figures.deliveries.values())
     steps = {"relayed": figures.relayed, "delivered": figures.arrived}
     came = {kind: sum(counts.values()) for kind, counts in steps.items()}
     if not came["relayed"]:
@@ -141,12 +142,12 @@ def codes(sheet: Sheet) -> Html:
     """The codes of the API's answers and of the last reports."""
     figures = sheet.figures
     api = [
-        ((tag("bdi", code), tag("bdi", clipped(figures.results.get(code, "")))), number)
+        ((tag("bdi", numberless(code)), tag("bdi", clipped(figures.results.get(code, "")))), number)
         for code, number in figures.codes.most_common()
     ]
     said = [
         (
-            (tag("bdi", code or sheet.say("no_code")), outcome_name(outcome, sheet.language),
+            (tag("bdi", numberless(code) or sheet.say("no_code")), outcome_name(outcome, sheet.language),
              tag("bdi", clipped(figures.report_texts.get(code, "")))), number,
         )
         for (code, outcome), number in figures.report_codes.most_common()

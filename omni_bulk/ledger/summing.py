@@ -17,7 +17,7 @@ from omni_bulk.delivery import Codes, Delivery, Fate, Outcome, Said, fold
 from omni_bulk.figures import DELAYS, Campaign, Case, Fared, Figures, Need, Sent, shared
 from omni_bulk.ledger.reading import GROUP, last_run_id
 from omni_bulk.ledger.reports import doubles, of_messages
-from omni_bulk.masking import masked, masked_cell
+from omni_bulk.masking import masked, masked_cell, numberless
 from omni_bulk.model import CampaignRow, Report, State, Whose
 from omni_bulk.spans import Span
 
@@ -74,7 +74,6 @@ _BAD_REPORTS = (
     f"WHERE {_WHOM} AND message.state = 2 AND report.verdict IN ('joined', 'double') "
     "AND report.code IN (SELECT value FROM json_each(:codes))"
 )
-_LONG_NUMBER: Final = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 _OWN_REF: Final = "ob-"
 
 
@@ -268,8 +267,3 @@ def _shown_ref(ref: str | None, number: str | None) -> str | None:
     if ref is None or ref.startswith(_OWN_REF):
         return ref
     return numberless(ref) if number is None else without(ref, number)
-
-
-def numberless(text: str | None) -> str | None:
-    """The text of somebody else, in which what could be a phone number is hidden."""
-    return None if text is None else _LONG_NUMBER.sub("(masked)", text)

@@ -216,3 +216,14 @@ def test_a_page_is_known_again() -> None:
     assert not is_page(b'<!DOCTYPE html>\n<html lang="en"><head></head>')
     assert not is_page(b"campaign,row")
     assert page_module.MARK in page(nothing(), setting()).encode()
+
+
+def test_a_code_of_others_is_no_place_for_a_number() -> None:
+    figures = nothing()
+    figures.add_sent(Sent("october", "rejected", None, "+821012345678", "ok", "KR", None, 1, 1))
+    figures.add_fared(
+        Fared("october", "KR", Delivery.PENDING, "821012345678", "", Outcome.UNKNOWN, None, 1, 1, 1, 1, None)
+    )
+    figures.cases = [Case(Need.REJECTED, "october", 1, None, "", "KR", None, "010-1234-5678", None, None)]
+    html = page(figures, setting())
+    assert "1234" not in html and html.count("(masked)") == 3

@@ -17,7 +17,8 @@ from omni_bulk.delivery import Delivery
 from omni_bulk.export import rows as export_rows
 from omni_bulk.figures import DELAYS, Figures, Need, quantile
 from omni_bulk.ledger import reading
-from omni_bulk.ledger.summing import LISTED, figures_of, numberless
+from omni_bulk.ledger.summing import LISTED, figures_of
+from omni_bulk.masking import numberless
 from omni_bulk.page import page
 from omni_bulk.results import epoch_ms
 from omni_bulk.spans import Span
