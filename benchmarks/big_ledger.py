@@ -164,6 +164,7 @@ def ask(path: Path, messages: int) -> None:
         ("status", "status"),
         ("status of a month", "status", "--month", "2026-09"),
         ("export of a million", "export", "big", "--out", str(path.with_name("big.csv"))),
+        ("page about a million", "export", "big", "--out", str(path.with_name("big.html"))),
     ):
         timed(what, path, *arguments)
     for what, ledger in (("an empty ledger", path.with_name("empty.db")), ("this one", path)):

@@ -19,6 +19,7 @@ from omni_bulk.delivery import Codes, embedded
 from omni_bulk.ledger import reading
 from omni_bulk.masking import masked
 from omni_bulk.model import CampaignRow
+from omni_bulk.page import is_page
 from omni_bulk.spans import Span
 
 Row = Mapping[str, Any]
@@ -147,4 +148,4 @@ def is_export(path: Path) -> bool:
             return False
     if head.startswith(b"{"):
         return head.startswith(b'{"seq":') and b'"delivery":' in head.split(b"\n", 1)[0]
-    return head.startswith(",".join(COLUMNS[:4]).encode("utf-8-sig"))
+    return is_page(head) or head.startswith(",".join(COLUMNS[:4]).encode("utf-8-sig"))

@@ -5,6 +5,7 @@ from typing import Final
 
 SHOWN_MAX: Final = 24
 """Characters of a cell that are shown, masked."""
+_LONG_NUMBER: Final = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 _LETTERS: Final = re.compile(r"[^\W\d_]")
 
 
@@ -26,6 +27,11 @@ def masked_cell(cell: str) -> str:
     hidden = set(digits[:-2])
     shown = "".join("*" if place in hidden else char for place, char in enumerate(shape))
     return shown if len(shown) <= SHOWN_MAX else f"{shown[: SHOWN_MAX - 1]}…"
+
+
+def numberless(text: str | None) -> str | None:
+    """A text of somebody else, in which what could be a phone number is hidden: seven digits or more."""
+    return None if text is None else _LONG_NUMBER.sub("(masked)", text)
 
 
 def _is_country_code(digits: str) -> bool:

@@ -1,22 +1,32 @@
-"""The verb `export`: one row for each recipient, sending and delivery joined."""
+"""The verb `export`: one row for each recipient, sending and delivery joined, or one page about all of them."""
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from omni_bulk.cli import app
 
+if TYPE_CHECKING:
+    import sqlite3
+
+    from omni_bulk.model import CampaignRow
+    from omni_bulk.settings import Settings
+    from omni_bulk.spans import Span
+    from omni_bulk.words import Language
+
 Flag = typer.Option
-_FORMATS = ("csv", "jsonl", "xlsx")
+_FORMATS = ("csv", "jsonl", "xlsx", "html")
 
 
 @app.command("export")
 def export(
     campaigns: Annotated[list[str], typer.Argument(metavar="CAMPAIGN…", help="One or several, into one file.")],
     form: Annotated[
-        str | None, Flag("--format", metavar="csv|jsonl|xlsx", help="Default: by the name of --out, else csv.")
+        str | None, Flag("--format", metavar="csv|jsonl|xlsx|html", help="Default: by the name of --out, else csv.")
     ] = None,
     since: Annotated[str | None, Flag(metavar="TIME", help="Only what was sent from then on.")] = None,
     until: Annotated[str | None, Flag(metavar="TIME", help="Only what was sent before; a day is included.")] = None,
@@ -25,11 +35,13 @@ def export(
     dlr: Annotated[
         bool | None, Flag("--dlr", help="The account has handset reports: one success report means pending.")
     ] = None,
+    lang: Annotated[str | None, Flag(metavar="en|ko", help="Of a page (html); default: the locale's.")] = None,
+    prices: Annotated[str | None, Flag(metavar="FILE", help="A price list, for the costs on a page (html).")] = None,
     out: Annotated[str | None, Flag(metavar="FILE", help="Default <campaign>.export.csv here; - is stdout.")] = None,
     ledger: Annotated[str | None, Flag(metavar="FILE", help="The ledger.")] = None,
     config: Annotated[str | None, Flag(metavar="FILE", help="Settings; default omni-bulk.toml.")] = None,
 ) -> int:
-    """Write what became of everybody: a table for a spreadsheet, or lines for a program."""
+    """Write what became of everybody: a table for a spreadsheet, lines for a program, or a page for people (html)."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415  not for --help
 
     from omni_bulk.cli.desk import campaign_named, opened_ledger, report_codes, span_asked  # noqa: PLC0415
@@ -40,32 +52,73 @@ def export(
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
     form = _form(form, out)
-    settings = Settings(ledger=ledger, config=config, tz=tz, dlr=dlr)
+    language = _language(lang, form)
+    settings = Settings(ledger=ledger, config=config, tz=tz, prices=prices, dlr=dlr)
     span = span_asked(since, until, ZoneInfo(settings.tz))
     with opened_ledger(settings.ledger) as db:
         chosen = [campaign_named(db, name, settings.ledger) for name in dict.fromkeys(campaigns)]
         db.execute("BEGIN")  # one view of everything, whatever is sent meanwhile
-        everybody = rows(db, chosen, report_codes(), span, mask=mask, dlr=settings.dlr)
+
+        def write(file: IO[bytes]) -> int:
+            if form == "html":
+                return _write_page(file, db, chosen, span, settings, language)
+            return FORMATS[form](rows(db, chosen, report_codes(), span, mask=mask, dlr=settings.dlr), file)
+
         if out == "-":
-            to_stdout(lambda stdout: FORMATS[form](everybody, stdout))
+            to_stdout(write)
             return 0
         path = Path(out or _default_name(campaigns, form)).absolute()
         _keep_off(path)
         with replacing(path, "the export") as file:
-            number = FORMATS[form](everybody, file)
+            number = write(file)
     print(printable(f"{counted(number, 'recipient')} written to {path}"), file=sys.stderr)
     return 0
+
+
+def _write_page(
+    file: IO[bytes], db: "sqlite3.Connection", campaigns: "Sequence[CampaignRow]", span: "Span", settings: "Settings",
+    language: "Language",
+) -> int:  # fmt: skip
+    """The page about these campaigns. Gives the number of recipients that it is about."""
+    from time import time  # noqa: PLC0415
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    from omni_bulk import __version__  # noqa: PLC0415
+    from omni_bulk.cli.desk import report_codes  # noqa: PLC0415
+    from omni_bulk.ledger.summing import figures_of  # noqa: PLC0415
+    from omni_bulk.page import page  # noqa: PLC0415
+    from omni_bulk.page_sheet import Setting  # noqa: PLC0415
+    from omni_bulk.pricelist import money  # noqa: PLC0415
+    from omni_bulk.tables import country_names  # noqa: PLC0415
+
+    prices = money(settings.prices, None)
+    figures = figures_of(db, campaigns, report_codes(), span, prices, round(time() * 1000))
+    setting = Setting(language, ZoneInfo(settings.tz), settings.tz, country_names(language), __version__)
+    file.write(page(figures, setting).encode())
+    return figures.recipients
 
 
 def _form(asked: str | None, out: str | None) -> str:
     from omni_bulk.errors import SettingsError  # noqa: PLC0415
 
-    if asked == "html":
-        raise SettingsError("--format html is not there yet: take xlsx for people, jsonl for programs")
     if asked is not None and asked not in _FORMATS:
         raise SettingsError(f"--format is one of {', '.join(_FORMATS)}, not {asked!r}")
     ending = "" if out is None else Path(out).suffix.removeprefix(".").lower()
     return asked or (ending if ending in _FORMATS else "csv")
+
+
+def _language(asked: str | None, form: str) -> "Language":
+    from omni_bulk.errors import SettingsError  # noqa: PLC0415
+    from omni_bulk.words import LANGUAGES, language_of  # noqa: PLC0415
+
+    if asked is None:
+        return language_of(os.environ)
+    for language in LANGUAGES:
+        if asked == language and form == "html":
+            return language
+    if asked in LANGUAGES:
+        raise SettingsError("--lang is the language of a page: it needs --format html")
+    raise SettingsError(f"--lang is one of {', '.join(LANGUAGES)}, not {asked!r}")
 
 
 def _default_name(campaigns: list[str], form: str) -> str:
