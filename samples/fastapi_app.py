@@ -49,7 +49,7 @@ class Notice(BaseModel):
 
 @dataclass(eq=False)
 class Running:
-    """A campaign that this worker sends."""
+    """A campaign that this worker sends. `task` is kept here because asyncio itself does not hold on to tasks."""
 
     counts: Counter[str] = field(default_factory=Counter)
     task: "asyncio.Task[None] | None" = None
@@ -67,18 +67,18 @@ class Service:
         """Starts or resumes a campaign in the background. Raises Refused when another worker sends it."""
         template = Template((LISTS / f"{name}.txt").read_text(encoding="utf-8").removesuffix("\n"), from_=FROM)
         opened = asyncio.Event()
-        task = asyncio.create_task(self._send(name, template, opened))
+        mine = Running()
+        task = mine.task = asyncio.create_task(self._send(name, template, mine, opened))
         waiting = asyncio.create_task(opened.wait())
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if not opened.is_set():
             await task  # raises why it did not begin
-        self.running[name].task = task  # kept: asyncio itself does not hold on to tasks
 
-    async def _send(self, name: str, template: Template, opened: asyncio.Event) -> None:
+    async def _send(self, name: str, template: Template, mine: Running, opened: asyncio.Event) -> None:
         recipients = read_recipients(LISTS / f"{name}.csv")
         async with self.omni.campaign(name, template, out=results_of(name), recipients=recipients) as campaign:
-            mine = self.running[name] = Running()
+            self.running[name] = mine
             opened.set()
             try:
                 async for result in campaign.send(recipients):
