@@ -49,12 +49,14 @@ T = TypeVar("T")
 
 
 class Campaign:
-    """Made by `Omni.campaign`; an async context manager.
+    """One template over one list, by name. Made by `Omni.campaign`; an async context manager.
 
-    `approved` says who approved what the next run sends; the ledger keeps it with the run.
+    While it is open no other process can open it. `send` gives a result for each recipient, `run` only the summary;
+    either may be called again, with the same list or more of it.
 
     `name` is the full name with its period, `id` its UUID (both known once open), `notes` are sentences an operator
-    should read, `summary` how it stands (after a run).
+    should read, `summary` how it stands (a `Summary`, after a run; None before). `approved` says who approved what the
+    next run sends; the ledger keeps it with the run. `run_now` is the run under way, for progress displays.
     """
 
     def __init__(
@@ -266,8 +268,10 @@ class Campaign:
     ) -> ResultStream:  # fmt: skip
         """Sends to `recipients` and gives their results as they are recorded: ``async for result in campaign.send(…)``.
 
-        Takes any iterable (read in a thread) or async iterable of `Recipient` or mappings, endless ones too. Yields one
-        result per input; earlier ones have ``replayed=True``. `limit` is the most messages to send now, `deadline` the
+        Takes any iterable (read in a thread) or async iterable of `Recipient` or mappings, endless ones too. A mapping has
+        the columns of a row: ``{"to": "+821012345678", "name": "Kim"}``, and `ref`, `text`, `from` where wanted. Yields one
+        result per input, in the order of their recording; earlier ones have ``replayed=True``. Leave the loop whenever you
+        like: what is in flight is recorded, and the rest is left for the next run. `limit` is the most messages to send now, `deadline` the
         seconds after which the rest waits for the next run. `max_cost` is the most that the campaign may spend in all,
         in the currency of the price list; nothing leaves before `start_at`, an aware time. Raises what `run` raises,
         when the stream ends, and `Stopped` when sending ended before the list did for another cause than `limit` or
@@ -475,7 +479,7 @@ class Campaign:
             self.run_now.stop(stopped)
 
     def leave(self, reason: str = "left") -> None:
-        """`stop`, by somebody who wants no more results."""
+        """Begins to stop, because nobody wants more results: like `stop`, with a reason alone."""
         self.stop(Stopped("sending was left early; run again to go on", reason=reason, exit_code=75))
 
     def cancel(self) -> None:

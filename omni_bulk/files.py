@@ -25,6 +25,18 @@ text two hundred; bombs a thousand."""
 RATIO_FREE: Final = 64 * 1024**2
 """Bytes that any gzip file may hold."""
 _MODE_BITS: Final = os.name == "posix"
+_WINDOWS: Final = os.name == "nt"
+
+
+def cause(error: OSError) -> str:
+    """What the system says of a file, for the brackets of a sentence.
+
+    Windows lets nobody replace or open what another program holds, and says no more than "Permission denied".
+    """
+    said = error.strerror or str(error)
+    if _WINDOWS and isinstance(error, PermissionError):
+        return f"{said}: if it is open in Excel or another program, close it there"
+    return said
 
 
 def refuse_open_directory(path: Path) -> None:
@@ -82,6 +94,8 @@ def sentences(path: str | os.PathLike[str]) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}: check the path.") from error
     except PermissionError as error:
+        if _WINDOWS:
+            raise InputError(f"{path} cannot be read: {cause(error)}, and run again.") from error
         raise InputError(f"This user may not read {path}: change its mode, or run as its owner.") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged gzip file: compress it anew.") from error

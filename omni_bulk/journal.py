@@ -14,6 +14,7 @@ from typing import Any, Self
 import orjson
 
 from omni_bulk.errors import LedgerError, OutputError
+from omni_bulk.files import cause
 from omni_bulk.joining import read_json
 from omni_bulk.model import Report
 from omni_bulk.results import iso
@@ -107,4 +108,4 @@ class Journal:
 
 
 def _unusable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"the file {path} cannot be written ({error.strerror}); give another with --out")
+    return OutputError(f"the file {path} cannot be written ({cause(error)}); give another with --out")

@@ -15,7 +15,12 @@ Encoding = Literal["GSM-7", "UCS-2"]
 
 
 class Status(StrEnum):
-    """The final state of a recipient. `accepted` is not `delivered`: that is known only from reports."""
+    """The final state of a recipient; each is its own string: ``Status.ACCEPTED == "accepted"``.
+
+    `accepted`: the API took it, and bills it; whether a phone has it is known only from reports. `rejected`: the API
+    refused it. `failed`: provably not sent, and given up; the next run tries again. `unknown`: it may have been sent, and
+    is never sent again by itself. `invalid`: the row cannot be sent. `skipped`: a rule or a list left it out.
+    """
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -89,9 +94,12 @@ class Result:
 
     `seq` counts the lines of the campaign from 1 without gaps; `ref` is the key sent on the wire, None for a row that
     repeats another (`duplicate_of` then names that ref). `copy` is 2 for a message that the operator had posted again,
-    under `wire_ref`. `http` is the status of the last answer, and in the ledger only. `sent_at` is ISO 8601 with offset, `latency_ms` the duration
-    of the last POST in milliseconds, `attempts` the POSTs whose bytes may have left. `replayed` marks a result that was
-    recorded before this call, `forgotten` one whose number was erased.
+    under `wire_ref`. `msg_key`, `code` and `result` are the API's, `reason` is a slug of ours where we decided. `to` is
+    E.164, None where the cell is no number; `country` ISO 3166; `encoding` ``GSM-7`` or ``UCS-2``; `segments`
+    the billed parts; `row` the line of the list. `http` is the status of the last answer, and in the ledger only.
+    `sent_at` is ISO 8601 with offset, `latency_ms` the duration of the last POST in milliseconds, `attempts` the POSTs
+    whose bytes may have left. `replayed` marks a result that was recorded before this call, `forgotten` one whose number
+    was erased. The README lists the reasons.
     """
 
     seq: int

@@ -36,17 +36,23 @@ _OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
 
 
 class Omni:
-    """Async context manager: ``async with Omni(Settings()) as omni``.
+    """The account, as an async context manager: ``async with Omni(Settings()) as omni``.
 
-    `create_ledger=False` refuses to begin with an empty ledger. `world` and `unrecorded` are for tests and for the
-    command line: clock and chance, and where a result goes that no disk would take.
+    Make one for a process and keep it: each has a token and a connection pool of its own. Several processes may share one
+    ledger, and then they share the rate. Everything on it is called in the event
+    loop in which it was entered. Leaving it drains: what is in flight is recorded first.
 
     `on_result` is called with each `Result` as it is recorded, of campaigns and single sends, `on_attempt` with an
     `Attempt` for each POST, `on_pause` with a `Pause` when nothing may be sent for a while: functions or coroutine
     functions. They never slow or stop sending: what they raise is logged once, and what a slow one has no time for is
     dropped and counted (`hooks`).
 
-    Raises `SettingsError` when credentials are missing or the ledger cannot be opened.
+    `create_ledger=False` refuses to begin with an empty ledger. `origin` is the name under which the ledger keeps this
+    account, by default that of `Settings.base_url`; `world` and `unrecorded` are clock and chance, and where a result
+    goes that no disk would take. These three are for the command line and for tests.
+
+    Entering it raises `SettingsError` when credentials are missing or the ledger cannot be opened. No request is made
+    before something is sent.
     """
 
     def __init__(
@@ -151,15 +157,22 @@ class Omni:
     ) -> Result:  # fmt: skip
         """Sends one message and returns its recorded result. Idempotent by `ref`, across processes and restarts.
 
-        `to` is E.164 (or national with ``region`` in the settings), `from_` the registered originating number, `ref` 1
-        to 190 characters. With `expires_in` seconds the message is dropped unposted (`failed`, ``expired``) when it
-        could not be posted in time. With ``unknown="resend"`` a message of which nobody knows whether it was taken is posted
-        once more, under the ref with ``~2``: for codes that are worthless in an hour, where two are better than none.
-        The same ref and text again gives the recorded result with ``replayed=True`` and
-        no POST. Cancelling the await does not cancel the POST: ask again with the same ref.
+        `to` is E.164 (or national with ``region`` in the settings), `from_` the registered originating number, by default
+        that of the settings. `ref` is your own key, 1 to 190 characters: choose what is the same when the same message is
+        asked for again (``shipped-4711``), never a random value. The same ref and text again gives the recorded result
+        with ``replayed=True``, and no POST. Cancelling the await does not cancel the POST: ask again with the same ref.
+
+        With `expires_in` seconds the message is dropped unposted (`failed`, ``expired``) when it could not be posted in
+        time. With ``unknown="resend"`` a message of which nobody knows whether it was taken is posted once more, under
+        the ref with ``~2``: for codes that are worthless in an hour, where two are better than none.
+
+        The result's `status` says what became of it: `accepted` by the API (not yet delivered); `rejected` by it;
+        `invalid` or `skipped` and never posted; `failed`, provably not sent, so that asking again tries again;
+        `unknown`, perhaps sent, and never sent again unless you say so.
 
         Raises `RefConflict` when the ref was used for another number or text, `Stopped` when the account cannot send,
-        `LedgerError` when nothing can be recorded; then the message was not posted.
+        `LedgerError` when nothing can be recorded, `SettingsError` for a ref that cannot be one. In none of these was the
+        message posted by this call.
         """
         if self._singles is None:
             raise SettingsError(_OUTSIDE)
@@ -191,13 +204,21 @@ class Omni:
     ) -> Campaign:
         """A campaign by name: ``async with omni.campaign("october", template) as campaign``.
 
-        Everybody gets at most one message of a campaign, however often it is run. `template` may be None when every
-        recipient brings its own text, or `Texts` for one text a language or country. `per` appends the period of `as_of` to the name. Results go to `out`, by default
-        ``<name>.results.jsonl``. `already` adopts a results file or another tool's log; `changed_text` and
-        `same_account` lift the refusals of those names; `lock_wait` waits that many seconds for another run to end. With
-        `per` give the list as `recipients` too: an unfinished campaign of the period before is resumed when the list is
-        still the same, and without a list to compare it always is. Nothing goes to the numbers in the file `suppress`,
-        nor to those whom this account sent something within `once_per` seconds; `hours` are when messages may be sent.
+        Everybody gets at most one message of a campaign, however often it is run: the same again resumes it. `template`
+        may be None when every recipient brings its own text, or `Texts` for one text a language or country. Results go to
+        `out`, by default ``<name>.results.jsonl`` in the current directory.
+
+        The name: `per` (``"day"``, ``"week"``, ``"month"``) appends the period of `as_of`, by default now, in the zone of
+        the settings. With it give the list as `recipients` too: an unfinished campaign of the period before is resumed
+        when the list is still the same, and without a list to compare it always is.
+
+        Who gets it: `region`, `numbers` and `countries` say how numbers are read and where they may be (ISO codes).
+        Nothing goes to the numbers in the file `suppress`, nor to those whom this account sent something within
+        `once_per` seconds; `hours` are when messages may be sent. All of these are by default what the settings say.
+
+        Going on: `already` adopts a results file or another tool's log; `changed_text` and `same_account` lift the
+        refusals of those names; `lock_wait` waits that many seconds for another run to end. `options` takes the place of
+        all but `region`, `numbers` and `countries`; it is for the command line.
         The hooks are those of `Omni`, for this campaign alone.
 
         Opening it raises `Refused` when another run holds it or something of it changed, `OutputError` when the results

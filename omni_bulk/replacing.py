@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import IO
 
 from omni_bulk.errors import OutputError
-from omni_bulk.files import refuse_open_directory
+from omni_bulk.files import cause, refuse_open_directory
 
 _MODE = 0o600
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -40,7 +40,7 @@ def told(path: Path, what: str, flag: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{what} {path} cannot be written ({error.strerror}); name another with {flag}") from None
+        raise OutputError(f"{what} {path} cannot be written ({cause(error)}); name another with {flag}") from None
 
 
 def make_private(path: Path, draft: Path) -> int:

@@ -66,7 +66,14 @@ class Collected:
 
 
 class Collector:
-    """The reports of one account; an async context manager. Made by `Omni.reports`.
+    """The delivery reports of one account; an async context manager. Made by `Omni.reports`::
+
+        async with omni.reports("reports.jsonl") as reports:
+            await reports.poll()
+            print(reports.counts.collected, reports.counts.settled)
+
+    The API deletes reports after 3 days; polling takes them off its queue once they are on the disk here. They settle
+    what is `unknown`. `counts` are those of this collector.
 
     `out` and `foreign` are the files that new reports are appended to, None for none. Entering raises `Refused` when
     another process collects for this account, `OutputError` when a file cannot be used. With `shared` it neither holds

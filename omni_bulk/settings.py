@@ -110,19 +110,35 @@ class Settings(BaseSettings):
     Order: argument > environment > ``omni-bulk.toml`` (`config`, else in the current directory) > default. An empty
     environment variable counts as unset, a relative path in the TOML is relative to the TOML.
 
-    `client_id`, `client_password`: ``OMNI_CLIENT_ID``, ``OMNI_CLIENT_PASSWORD``, or either with ``_FILE``; None when
-    missing, see `require_credentials`. `base_url`: https, or http for loopback; see `origin`. `ledger`: where claims
-    and results are kept; see `ledger_named`. `rate`: the highest pace in messages a second. `workers`: requests in
-    flight at most. `proxy`: http(s) URL, secret because it may hold credentials. `ca_file`: PEM file of certificate
-    authorities. `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is
-    interrupted. `from_`, `region`, `numbers`, `countries`, `tz` and `text_max` (characters) are what a campaign uses
-    when it is told nothing else, and so are `only_mobile`, `rules` (a file of country rules over the package's),
-    `purpose`, `allow`, `strict`, `signature`, `gsm7` and `normalize`: see `rules.Composition`; `prices` and `suppress`
-    (files), `window`, `window_tz` and `once_per`. `budget` binds whatever the account sends: see `account_budget`.
-    `require_plan`: the command line sends nothing without an approved plan. `webhook_secret` (``OMNI_WEBHOOK_SECRET``,
-    or with ``_FILE``) is what pushed reports are signed with. `dlr`: the account gets a second report of each message,
-    from the handset. `config` is the TOML that was read, None when there was
-    none.
+    The account:
+
+    * `client_id`, `client_password`: ``OMNI_CLIENT_ID``, ``OMNI_CLIENT_PASSWORD``, or either with ``_FILE``; None when
+      missing, see `require_credentials`.
+    * `base_url` (``OMNI_BASE_URL``): https, or http for loopback; see `origin`.
+    * `proxy` (``OMNI_PROXY``): http(s) URL, secret because it may hold credentials. `ca_file` (``OMNI_CA_FILE``): PEM file
+      of certificate authorities.
+    * `ledger` (``OMNI_LEDGER``): where claims and results are kept; see `ledger_named`.
+    * `budget`: what the account may spend, whatever sends; see `account_budget`.
+    * `webhook_secret` (``OMNI_WEBHOOK_SECRET``, or with ``_FILE``): what pushed reports are signed with. `dlr`: the
+      account gets a second report of each message, from the handset.
+
+    The pace:
+
+    * `rate` (``OMNI_RATE``): messages a second at most, of this process. `workers` (``OMNI_WORKERS``): requests in flight
+      at most.
+    * `timeout`: seconds for one whole attempt. `drain`: seconds for what is in flight when a run is interrupted.
+
+    What a message is made of when a campaign, a list or a call says nothing else:
+
+    * `from_`: the registered originating number. `region` (ISO code) and `numbers`: how numbers are read. `countries`:
+      where they may be. `only_mobile`: leave out other lines. `text_max`: characters of a text.
+    * `rules` (a file of country rules over the package's), `purpose`, `allow`, `strict`, `signature`, `gsm7` and
+      `normalize`: see `rules.Composition`.
+    * `suppress` (a file of numbers) and `once_per` (``"7d"``): who gets nothing. `window` (``"09:00-20:00"``) and
+      `window_tz`: when, and by whose clocks. `tz`: the zone in which days begin. `prices`: the price list.
+
+    `require_plan`: the command line sends nothing without an approved plan. `config` is the TOML that was read, None when
+    there was none.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

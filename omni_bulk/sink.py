@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from omni_bulk.errors import OutputError, Refused
-from omni_bulk.files import refuse_open_directory
+from omni_bulk.files import cause, refuse_open_directory
 from omni_bulk.model import Result, Status
 from omni_bulk.results import from_line, to_line
 
@@ -124,6 +124,11 @@ class ResultsFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def reopen(self, mode: int) -> None:
+        """Goes on with the file that stands at its path now, which holds the same lines."""
+        self._descriptor = open_appending(self.path, mode)
+        self._size = os.fstat(self._descriptor).st_size
+
 
 def _grouped(lines: Lines, after: int, upto: int | None = None) -> Iterator[list[bytes]]:
     """The ledger's lines in groups, so that a campaign of millions is never in memory whole."""
@@ -156,14 +161,16 @@ def open_results(
                 whole = _is_projection(file, found, missing, head, pruned)
                 if not whole:
                     _check_all(path, file, campaign_id, missing, pruned)
-                    return _rebuild(path, missing, mode, head, pruned)  # which closes what is open now, the old file
+            if not whole:
+                undo.close()  # Windows replaces no file that is open
+                return _rebuild(path, missing, mode, head, pruned)
             if found.whole < found.size:
                 os.ftruncate(descriptor, found.whole)
             results = ResultsFile(path, descriptor, pruned + found.lines - head.lines, missing)
             results.catch_up()
         except OSError as error:
             raise OutputError(
-                f"the results file {path} cannot be written ({error.strerror}); give another with --out"
+                f"the results file {path} cannot be written ({cause(error)}); give another with --out"
             ) from None
         undo.pop_all()
         return results
@@ -177,9 +184,7 @@ def check_results(path: Path, *, campaign_id: str, campaign: str, last_seq: int)
         with path.open("rb") as file:
             _check(path, file, inspect(file), campaign_id=campaign_id, campaign=campaign, last_seq=last_seq)
     except OSError as error:
-        raise OutputError(
-            f"the results file {path} cannot be read ({error.strerror}); give another with --out"
-        ) from None
+        raise OutputError(f"the results file {path} cannot be read ({cause(error)}); give another with --out") from None
 
 
 class _Head(NamedTuple):
@@ -300,13 +305,15 @@ def _rebuild(path: Path, missing: Lines, mode: int, head: _Head, pruned: int) ->
     with ExitStack() as undo:
         undo.callback(fresh.unlink, missing_ok=True)
         descriptor = open_appending(fresh, mode)
-        undo.callback(os.close, descriptor)
+        results = ResultsFile(path, descriptor, pruned, missing)
+        undo.callback(results.close)
         if head.size:
             with path.open("rb") as old:
                 _copy(old, descriptor, head.size)
-        results = ResultsFile(path, descriptor, pruned, missing)
         results.catch_up()
+        results.close()  # Windows puts no file in place that is open
         fresh.replace(path)
+        results.reopen(mode)
         undo.pop_all()
     return results
 

@@ -37,7 +37,7 @@ logger = logging.getLogger("omni_bulk")
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What to answer: an HTTP status and a JSON body."""
+    """What to answer to a POST of the webhook: an HTTP `status`, and a JSON `body` (bytes) of that `content_type`."""
 
     status: int
     body: bytes = b"{}"

@@ -197,7 +197,7 @@ def campaign_named(omni: Omni, name: str) -> CampaignRow:
 
 def _catch_signals(heard: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in filter(None, (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", None))):
         try:
             loop.add_signal_handler(number, heard)
         except NotImplementedError:  # Windows: the loop has none

@@ -10,6 +10,7 @@ from typing import Self
 import orjson
 
 from omni_bulk.errors import LedgerError, OmniBulkError, OutputError
+from omni_bulk.files import cause
 
 SUMMARY_MAX = 1 << 20  # bytes; a longer file is none of ours
 
@@ -32,7 +33,7 @@ class Ending:
         try:
             self._descriptor = _open(self._path)
         except OSError as error:
-            raise OutputError(f"the summary {self._path} cannot be written ({error.strerror})") from None
+            raise OutputError(f"the summary {self._path} cannot be written ({cause(error)})") from None
         if self._descriptor is None:
             raise OutputError(f"--summary-json {self._path} is not a summary of an earlier run; give another file")
         return self

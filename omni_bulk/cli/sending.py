@@ -337,7 +337,7 @@ class Sending:
     def _catch_signals(self) -> None:
         """SIGINT and SIGTERM; SIGHUP too unless `nohup` set it aside: a closed terminal is no reason for unknowns."""
         loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' Ctrl-Break
             number = getattr(signal, name, None)
             if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
                 continue

@@ -1,5 +1,6 @@
 """The standard streams of this process, made so that losing one never ends a run."""
 
+import codecs
 import io
 import os
 import sys
@@ -8,6 +9,30 @@ from contextlib import suppress
 from typing import IO
 
 from omni_bulk.errors import OutputError
+
+# What we write ourselves beyond ASCII, for a stderr that cannot: a Windows console redirected to a file, LC_ALL=C.
+_PLAIN = {
+    "…": "...",
+    "【": "[",
+    "】": "]",
+    "→": "->",
+    "–": "-",
+    "—": "-",
+    "·": "-",
+    "━": "-",
+    "╸": "-",
+    "“": '"',
+    "”": '"',
+}
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """For `codecs`: the plain sign where there is one, else the letter's number as Python writes it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    plain = (_PLAIN.get(one) or one.encode("ascii", "backslashreplace").decode() for one in lost)
+    return "".join(plain), error.end
 
 
 class Patient(io.TextIOWrapper):
@@ -39,8 +64,9 @@ def make_safe() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+    codecs.register_error("plainly", _plainly)
     words = os.fdopen(2, "wb", closefd=False)
-    sys.stderr = Patient(words, encoding=encoding, errors="backslashreplace", line_buffering=True)
+    sys.stderr = Patient(words, encoding=encoding, errors="plainly", line_buffering=True)
 
 
 def put(text: str) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -28,6 +29,7 @@ class Crontab:
     variables: dict[str, str]
     times: list[str]
     command: str
+    collecting: str  # the whole second line
 
 
 def crontab() -> Crontab:
@@ -39,9 +41,9 @@ def crontab() -> Crontab:
             variables[assigned[1]] = assigned[2]
         elif line.strip() and not line.lstrip().startswith("#"):
             jobs.append(line)
-    (job,) = jobs
+    job, collecting = jobs
     *times, command = job.split(None, 5)
-    return Crontab(variables, times, command)
+    return Crontab(variables, times, command, collecting)
 
 
 def test_the_line_is_one_that_cron_takes() -> None:
@@ -83,6 +85,7 @@ class Night:
             (folder / name).mkdir(parents=True)
         for name in ("client-id", "client-password"):
             (folder / "secrets" / name).write_text("sandbox\n")
+        shutil.copy(REPOSITORY / "samples" / "ended.sh", folder)
         (folder / "lists" / "nightly.txt").write_text("{name}, good evening.")
         self.list(range(PEOPLE))
 
@@ -99,8 +102,19 @@ class Night:
         told = shlex.join(["--as-of", at, *flags])
         self._program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m omni_bulk "$@" {told}\n')
         self._program.chmod(0o755)
+        return self.shell(self._command)
+
+    def collecting(self) -> str:
+        """The command of the line that collects; from now on the program is told nothing."""
+        self._program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m omni_bulk "$@"\n')
+        *times, command = crontab().collecting.split(None, 5)
+        assert all(map(_FIELD.match, times))
+        return self._moved(command)
+
+    def shell(self, command: str) -> str:
+        """What cron would mail of `command`."""
         done = subprocess.run(
-            [self._environment["SHELL"], "-c", self._command], env=self._environment, cwd=self.folder,
+            [self._environment["SHELL"], "-c", command], env=self._environment, cwd=self.folder,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return done.stdout + done.stderr
@@ -148,6 +162,13 @@ def test_without_a_ledger_nothing_is_sent(tmp_path: Path, sandbox: Served) -> No
     night = Night(tmp_path / "srv", sandbox, dict(os.environ))
     assert "ended with 2" in night.run("2026-11-22T09:05")
     assert sandbox.taken == []
+
+
+def test_reports_are_collected_beside_it(night: Night) -> None:
+    night.run("2026-11-22T09:05")
+    command = night.collecting()
+    assert night.shell(command) == ""
+    assert (night.folder / "results" / "reports.jsonl").read_text().count("\n") == PEOPLE
 
 
 def test_each_night_is_a_campaign_and_a_second_run_sends_nothing(night: Night, sandbox: Served) -> None:
