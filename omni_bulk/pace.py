@@ -171,7 +171,7 @@ def bucket_size(rate: float) -> float:
 
 def micro_batch(rate: float) -> int:
     """Messages taken from the limiter at once: 5 ms of them, so that an evenly paced second is even at the server."""
-    return max(1, int(rate / 200))
+    return max(1, round(rate / 200))
 
 
 class Second:
