@@ -263,27 +263,29 @@ class Gate:
         rate = self.rate
         if self._limiter is None or abs(rate - self._limiter_rate) > RATE_STEP * self._limiter_rate:
             size = bucket_size(rate)
-            # The first one begins full: what is caught up later is not given away at the start.
-            level = self._level() if self._limiter is not None else size - amount
+            level = size - self._unused(amount)
             self._limiter = AsyncLimiter(size, size / rate)
             self._limiter_rate = rate
-            if level:
-                await self._limiter.acquire(min(level, size))
+            if level > 0:
+                await self._limiter.acquire(level)
         await self._limiter.acquire(amount)
         # What is being claimed passes before this does, and this passes when its own claim is durable.
         while (wait := self._second.wait(self._clock() + self._commit, amount + self._claiming, self.rate)) > 0:
             await self._sleep(wait)
 
-    def _level(self) -> float:
-        """What is in the old bucket now, so that a changed rate does not hand out a fresh burst."""
+    def _unused(self, first: int) -> float:
+        """What the old bucket would let through at once now, so that a changed rate hands out no fresh burst.
+
+        The first bucket begins full: what is there for catching up is not given away at the start.
+        """
         old = self._limiter
         if old is None:
-            return 0.0
+            return float(first)
         low, high = 0.0, old.max_rate
         for _ in range(20):  # `has_capacity` is the public way to the level
             middle = (low + high) / 2
             low, high = (middle, high) if old.has_capacity(middle) else (low, middle)
-        return old.max_rate - low
+        return low
 
     def _let_through(self, amount: int) -> None:
         group: list[_Waiter] = []

@@ -40,6 +40,7 @@ NEAR_FROM, NEAR_TO = 0.98, 1.01  # of the limit that was found
 STOP, STOP_MAX, STOP_NEAR = 0.8, 0.5, 0.97
 SMALL_STEPS = 3  # in a row; then the limit has fallen, and the steps are large again
 CALM = 3.0  # s without a refusal
+BUNCH = 0.1  # of a second's messages may have come at once
 EASE = 0.8  # of the pace from the first refusal on, while answers that are a second late come in
 GUESS = 0.995  # of the pace after a large step stands for the limit: sixteen seconds of NEAR_STOP, then ABOVE
 
@@ -126,6 +127,8 @@ class Controller:
             self._start(sent)
         elif accepted:
             steady = (self._refusals - 1) / (self._answers - 1)
+            if steady <= BUNCH and self._calm >= CALM:
+                steady = 0.0  # it may be a bunch that the network or a busy machine made: the next second tells
             self._found, self._near = self._measured * (1 - steady), NEAR
             # A server that refuses whatever the pace gains nothing from a slower one, and the run would starve.
             self._slow(max(self._found * DRIVE, min(self._best / 2, self.rate)))
@@ -171,7 +174,7 @@ def bucket_size(rate: float) -> float:
 
 def micro_batch(rate: float) -> int:
     """Messages taken from the limiter at once: 5 ms of them, so that an evenly paced second is even at the server."""
-    return max(1, int(rate / 200))
+    return max(1, round(rate / 200))
 
 
 class Second:

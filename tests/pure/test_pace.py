@@ -104,6 +104,15 @@ def test_the_rate_never_falls_to_nothing(ceiling: float) -> None:
     assert seconds.controller.rate == min(RATE_MIN, start)
 
 
+def test_a_bunch_after_calm_seconds_costs_a_hundredth_and_a_limit_that_fell_is_seen_in_the_next_second() -> None:
+    seconds = Seconds(started(1000, 500.0))
+    for _ in range(3):
+        seconds(accepted=500)
+    calm = seconds.controller.rate
+    assert seconds(accepted=90, refused=11).rate == pytest.approx(calm * DRIVE)
+    assert seconds(accepted=90, refused=11).rate == pytest.approx(calm * DRIVE * 0.9 * DRIVE)
+
+
 # ── whose pace an answer tells about ───────────────────────────────────────────────────────────────────────────────
 
 
