@@ -58,7 +58,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 def test_whatever_changes_a_message_changes_the_trace(change: dict[str, object]) -> None:
     changed = replace(COMPOSITION, **change)  # type: ignore[arg-type]
     assert trace(b"list", COMPOSITION) != trace(b"list", changed)
