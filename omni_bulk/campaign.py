@@ -65,8 +65,8 @@ class Campaign:
         if not is_name(name):
             raise SettingsError(BAD_NAME)
         self.base = name
-        self.name = name
-        self.id = ""
+        self.name: str = name
+        self.id: str = ""
         self.notes: list[str] = []
         self.summary: Summary | None = None
         self.run_now: Run | None = None

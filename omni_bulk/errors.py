@@ -20,7 +20,7 @@ from collections.abc import Sequence
 class OmniBulkError(Exception):
     """Root of everything this package raises on purpose. `exit_code` is what the command line exits with."""
 
-    exit_code = 70
+    exit_code: int = 70
 
 
 class SettingsError(OmniBulkError):

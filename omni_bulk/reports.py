@@ -84,7 +84,7 @@ class Collector:
         self, account: Account, *, out: Path | None = None, foreign: Path | None = None, shared: bool = False,
         patience: float | None = None,
     ) -> None:  # fmt: skip
-        self.counts = Collected()
+        self.counts: Collected = Collected()
         self._account = account
         self._out_path = out
         self._foreign_path = foreign

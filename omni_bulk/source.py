@@ -82,7 +82,7 @@ class Source:
         sheet: str | None = None,
         delimiter: str | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._shapes = Shapes(mapping)
         self._wanted = encoding
         self._sheet = sheet

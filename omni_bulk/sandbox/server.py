@@ -46,10 +46,10 @@ class Sandbox:
     """
 
     def __init__(self, options: Options | None = None, /, **knobs: Unpack[Knobs]) -> None:
-        self.options = replace(options or Options(), **knobs)
+        self.options: Options = replace(options or Options(), **knobs)
         self._skew = time.time() - time.monotonic()
-        self.state = State(self.options, clock=self._clock, rng=Random(self.options.seed))
-        self.port = self.options.port
+        self.state: State = State(self.options, clock=self._clock, rng=Random(self.options.seed))
+        self.port: int = self.options.port
         self._in_flight = self._most_in_flight = 0
         self._half_latency = self.options.latency_ms / 2000
         self._closing = asyncio.Event()
