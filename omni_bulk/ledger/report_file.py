@@ -36,6 +36,7 @@ VERSION = 1
 #   unmatched  its ref is one of ours, but `reason` forbids to take it for that message
 #   foreign    neither its msgKey nor its ref is known here: another system's
 # `key.digest` is that of the msgKey; two msgKeys may share one, so whoever looks up compares with the message's own.
+# `report_message` has all that is asked when the fates of a million messages are summed up (`reading.fates`).
 # A message that was accepted without a msgKey gets one here (the ledger's line is never changed).
 _TABLES = """
 CREATE TABLE {into}meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -47,7 +48,7 @@ CREATE TABLE {into}report (
     message INTEGER, verdict TEXT, reason TEXT, json BLOB NOT NULL
 );
 CREATE UNIQUE INDEX {into}report_key ON report (account, key);
-CREATE INDEX {into}report_message ON report (message) WHERE message IS NOT NULL;
+CREATE INDEX {into}report_message ON report (message, at, code, parts, verdict) WHERE message IS NOT NULL;
 CREATE INDEX {into}report_stray ON report (msg_key) WHERE message IS NULL;
 CREATE INDEX {into}report_open ON report (account) WHERE verdict IS NULL OR verdict IN ('waiting', 'hint');
 CREATE INDEX {into}report_strange ON report (account, verdict) WHERE verdict IN ('double', 'unmatched', 'foreign');

@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omni_bulk.joining import (
+    DIE_AFTER,
     GRACE,
     LATE_MAX,
+    WARN_AFTER,
     Candidate,
     Judgement,
+    age_warning,
     base_ref,
     judge,
+    key_digest,
     read_batch,
     read_json,
     read_report,
@@ -272,3 +276,27 @@ def test_nothing_is_settled_but_the_one_open_message(found: list[Candidate], pro
 )
 def test_the_ref_behind_a_second_post(ref: str, base: str) -> None:
     assert base_ref(ref) == base
+
+
+# ── what waits ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("age", "begins"),
+    [
+        (None, None),
+        (WARN_AFTER - 1, None),
+        (WARN_AFTER, "WARNING: delivery reports begin to die in 24 h,"),
+        (DIE_AFTER - 1, "WARNING: delivery reports begin to die in 0 h,"),
+        (DIE_AFTER, "ERROR: nobody has collected delivery reports for 3 days,"),
+    ],
+)
+def test_reports_that_nobody_collects(age: int | None, begins: str | None) -> None:
+    said = age_warning(None if age is None else AT - age, AT)
+    assert said is None if begins is None else (said or "").startswith(begins)
+
+
+@given(st.text(st.characters(codec=None)), st.text())
+def test_a_msg_key_is_found_by_eight_bytes(one: str, other: str) -> None:
+    assert len(key_digest(one)) == 8
+    assert (key_digest(one) == key_digest(other)) is (one == other)
