@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from omni_bulk.layers import IN_FILES
+from omni_bulk.layers import CREDENTIALS, IN_FILES
 from omni_bulk.settings import Settings, must_be
 
 _WIDTH = 119  # columns of a line of the file
@@ -119,7 +119,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[_Line, ...]], ...] = (
     ),
 )
 _NO_LINE = frozenset({"config", *IN_FILES})  # the file itself; each credential has a line for its file
-_FILES = tuple(f"{name}_file" for name in IN_FILES)
+_FILES = tuple(f"{name}_file" for name in CREDENTIALS)
 
 # 555-0100 to 555-0199 are nobody's: North America keeps them for fiction, so a slip sends nobody a test.
 LIST = """\

@@ -662,23 +662,7 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
 
     Fails for a message that was accepted: nothing that happens later could make that untrue.
     """
-    sql = "UPDATE campaign SET seq = seq + 1 WHERE id = ? RETURNING seq"
-    seq = int(tx.db.execute(sql, (campaign,)).fetchone()[0])
-    if result.status in _COSTS_NOTHING:
-        _unspend(tx, message)
-    written = changed(result, seq=seq)
-    line = to_line(written)
-    sql = (
-        "UPDATE message SET state = ?, attempts = ?, seq = ?, msg_key = ?, code = ?, result = ?, reason = ?, "
-        "http = coalesce(?, http), presumed_at = NULL WHERE id = ? AND state <> 2"
-    )
-    outcome = (result.msg_key, result.code, result.result, result.reason, result.http)
-    values = (int(State.of(result.status)), result.attempts, seq, *outcome, message)
-    if tx.db.execute(sql, values).rowcount != 1:
-        raise AssertionError("a message that was accepted was about to get another result")
-    tx.db.execute("INSERT INTO line VALUES (?, ?, ?, ?)", (campaign, seq, message, line))
-    tx.lines.append((campaign, written, line))
-    return written
+    return settle_all(tx, [Settle(campaign, message, result)])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -720,11 +704,12 @@ def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
             result.code,
             result.result,
             result.reason,
+            result.http,
         )
         lines += (campaign, seq, one.message, line)
         written.append(result)
         tx.lines.append((campaign, result, line))
-    if tx.db.execute(_SETTLE + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * count) + _SETTLED, outcomes).rowcount != count:
+    if tx.db.execute(_SETTLE + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count) + _SETTLED, outcomes).rowcount != count:
         raise AssertionError("a message that was accepted was about to get another result")
     tx.db.execute(_LINES + ", ".join(["(?, ?, ?, ?)"] * count), lines)
     return written
@@ -732,7 +717,8 @@ def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
 
 _SETTLE = (
     "UPDATE message SET state = done.column2, attempts = done.column3, seq = done.column4, msg_key = done.column5, "
-    "code = done.column6, result = done.column7, reason = done.column8 FROM (VALUES "
+    "code = done.column6, result = done.column7, reason = done.column8, http = coalesce(done.column9, http), "
+    "presumed_at = NULL FROM (VALUES "
 )
 _LINES = "INSERT INTO line VALUES "
 _SETTLED = ") AS done WHERE message.id = done.column1 AND message.state <> 2"
