@@ -157,7 +157,9 @@ class Client:
         return self._connections.single_use
 
     async def __aenter__(self) -> Self:
-        self._tls = tls_context(self._endpoint.ca_file)
+        endpoint = self._endpoint
+        if self._send_url.scheme != "http" or endpoint.proxy is not None or endpoint.ca_file is not None:
+            self._tls = tls_context(endpoint.ca_file)  # 28 ms of CPU that a sandbox can do without
         self._session = self._new_session()
         return self
 
