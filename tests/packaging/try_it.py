@@ -37,7 +37,7 @@ def call(*words: str | Path, cwd: Path = REPOSITORY) -> None:
     bare = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OMNI_", "VIRTUAL_ENV"))
     }
-    subprocess.run(list(map(str, words)), cwd=cwd, env={**bare, "HOME": str(cwd)}, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(list(map(str, words)), cwd=cwd, env=bare, stdin=subprocess.DEVNULL, check=True)
 
 
 def environment(python: str, folder: Path, *packages: str | Path) -> Path:
