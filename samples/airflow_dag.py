@@ -1,4 +1,4 @@
-"""A nightly campaign as an Airflow DAG (2.9 or later, also 3): send, then collect the delivery reports.
+"""A nightly campaign as an Airflow DAG (2.11, or 3): send, then collect the delivery reports.
 
 Airflow runs a task again when it failed, so each exit code has to become the right kind of end. And it runs tasks late:
 the campaign is named after the time for which the run was scheduled, never after the clock.
