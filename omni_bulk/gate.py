@@ -67,6 +67,7 @@ class Gate:
         self._sleep = sleep
         self._waiters: deque[_Waiter] = deque()
         self._wake = asyncio.Event()
+        self.paused: Callable[[str, float], object] = lambda _cause, _seconds: None  # told of each pause
         self._limiter_rate = 0.0
         self._limiter: AsyncLimiter | None = None
         self._paused_until: float | None = None
@@ -75,7 +76,6 @@ class Gate:
         self._over: Exception | None = None
         self.throttled = 0
         self.reopened = 0  # good probes
-        self.paused: Callable[[str, float], object] = lambda _cause, _seconds: None  # told of each pause
 
     @property
     def rate(self) -> float:

@@ -59,11 +59,11 @@ class Order:
     require_ledger: bool
     throwaway: bool
     max_cost: Decimal | None = None
-    start_at: datetime | None = None
-    test_to: str | None = field(default=None, repr=False)
     heartbeat: Path | None = None
     metrics_file: Path | None = None
     metrics: tuple[str, int] | None = None
+    start_at: datetime | None = None
+    test_to: str | None = field(default=None, repr=False)
 
 
 class Problems:
@@ -124,9 +124,9 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
     )
     lang = take(lambda: choice("--lang", given["lang"], LANGUAGES)) or language_of(os.environ)
     deadline = take(lambda: seconds_of(given["deadline"]))
-    metrics = take(lambda: address_of(given["metrics"]))
     max_cost = take(lambda: cost_of(given["max_cost"]))
     start_at = take(lambda: time_of(given["start_at"], "--start-at"))
+    metrics = take(lambda: address_of(given["metrics"]))
     test_to = None
     if settings is not None:
         options = replace(
@@ -151,13 +151,13 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
     problems.tell()
     assert source is not None and settings is not None  # noqa: S101, PT018  or there were problems
     return Order(
+        heartbeat=given["heartbeat"], metrics_file=given["metrics_file"], metrics=metrics,
         settings=settings, source=source, template=template, name=given["campaign"] or source.name,
         options=options, sandbox=given["sandbox"], yes=given["yes"], limit=given["limit"],
         deadline=deadline, min_rows=given["min_rows"], max_rows=given["max_rows"],
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
         rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
-        heartbeat=given["heartbeat"], metrics_file=given["metrics_file"], metrics=metrics,
     )  # fmt: skip
 
 
@@ -253,6 +253,16 @@ def time_of(value: str | None, flag: str = "--as-of") -> datetime | None:
         raise SettingsError(f"{flag} takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00") from None
 
 
+def address_of(value: str | None) -> tuple[str, int] | None:
+    """``9100`` (on this machine alone) or ``HOST:9100`` as host and port."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise SettingsError(f"--metrics takes a port such as 9400, or HOST:PORT, not {value!r:.60}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def cost_of(value: str | None) -> Decimal | None:
     """A plain amount of money."""
     if value is None:
@@ -279,16 +289,6 @@ def seconds_of(value: str | None) -> float | None:
     if (seconds := duration(value)) is None:
         raise SettingsError("--deadline takes a duration such as 90s, 30m or 2h")
     return seconds
-
-
-def address_of(value: str | None) -> tuple[str, int] | None:
-    """``9100`` (on this machine alone) or ``HOST:9100`` as host and port."""
-    if value is None:
-        return None
-    host, _, port = value.rpartition(":")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise SettingsError(f"--metrics takes a port such as 9400, or HOST:PORT, not {value!r:.60}")
-    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def shares_of(value: str | None) -> dict[str, float]:

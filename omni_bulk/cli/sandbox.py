@@ -26,7 +26,7 @@ def sandbox(
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same keys and faults.")] = None,
 ) -> int:
     """Serve a stand-in for the API on this machine: credentials sandbox / sandbox, nothing is ever sent."""
-    import asyncio  # noqa: PLC0415  0.03 s that --help can do without
+    import asyncio  # noqa: PLC0415  not for --help
 
     from omni_bulk.sandbox import Options, Sandbox, parse_fault, serve  # noqa: PLC0415
 

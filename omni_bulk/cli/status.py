@@ -46,7 +46,7 @@ def status(
 
 
 def _list(campaigns: list[dict[str, object]], *, json: bool) -> None:
-    from omni_bulk.cli.screen import printable  # noqa: PLC0415  0.05 s that --help can do without
+    from omni_bulk.cli.screen import printable  # noqa: PLC0415  not for --help
 
     if json:
         put(orjson.dumps({"campaigns": campaigns}).decode())
@@ -61,7 +61,7 @@ def _list(campaigns: list[dict[str, object]], *, json: bool) -> None:
 
 
 def _show(standing: dict[str, object]) -> None:
-    from omni_bulk.cli.screen import printable  # noqa: PLC0415  0.05 s that --help can do without
+    from omni_bulk.cli.screen import printable  # noqa: PLC0415  not for --help
 
     states, reasons, countries = standing["states"], standing["reasons"], standing["countries"]
     put(f"Campaign {printable(str(standing['campaign']))}: {standing['recipients']:,} recipients")
