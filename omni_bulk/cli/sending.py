@@ -73,6 +73,7 @@ class Sending:
         self.ending = ending
         self.campaign: Campaign | None = None
         self.planned: Tally | None = None
+        self.watching: Watching | None = None
         self._main: asyncio.Task[Any] | None = None
         self._sending: asyncio.Task[Summary] | None = None
         self._answer: asyncio.Future[str] | None = None
@@ -107,9 +108,10 @@ class Sending:
         await stack.enter_async_context(campaign)
         self.ending.keep_off(settings.ledger, campaign.out)
         rejects = await asyncio.to_thread(rejects_of, order, campaign.name)  # it reads the list, for its digest
-        watching = await stack.enter_async_context(
-            Watching(omni, campaign, heartbeat=order.heartbeat, metrics_file=order.metrics_file, metrics=order.metrics)
+        self.watching = watching = Watching(
+            omni, campaign, heartbeat=order.heartbeat, metrics_file=order.metrics_file, metrics=order.metrics
         )
+        await stack.enter_async_context(watching)
         whole_first = (order.min_rows, order.max_rows, order.plan, order.max_cost)
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
@@ -124,7 +126,6 @@ class Sending:
         finally:
             if campaign.summary is not None:  # also when it ended with an error
                 summary = self._whole(campaign.summary)
-                watching.exit_code = summary.exit_code
                 self._finish(summary, campaign, settings, taken, rejects)
         return summary.exit_code
 
@@ -266,6 +267,8 @@ class Sending:
         rejects: RejectsFile | None,
     ) -> None:  # fmt: skip
         order, say = self.order, self.screen.say
+        if self.watching is not None:
+            self.watching.exit_code = summary.exit_code
         if taken is not None:
             say("sandbox", f"SANDBOX: nothing was sent. The sandbox took {counted(taken(), 'message')}.", style="bold")
         if summary.complete and not summary.posts and campaign.completed:
