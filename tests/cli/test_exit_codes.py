@@ -198,7 +198,7 @@ def test_74_a_full_disk_under_the_ledger() -> None:
         assert summary()["exit"] == 74
         assert "could not be written" in full.err
         unrecorded = [orjson.loads(line) for line in full.err.splitlines() if line.startswith("{")]
-        assert all(set(line) == {"event", "ref", "row", "status", "code", "msgKey"} for line in unrecorded)
+        assert all(set(line) == {"level", "event", "ref", "row", "status", "code", "msgKey"} for line in unrecorded)
         assert "+8210" not in full.err
         assert 1 < served.taken() < 400
         last = run(*flags, env=environment(served))
