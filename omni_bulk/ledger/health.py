@@ -54,8 +54,8 @@ def _look(db: sqlite3.Connection, size: int, log: int) -> Health:
 
 
 def in_doubt(db: sqlite3.Connection, campaign_id: str) -> int:
-    """How many messages of the campaign (its UUID) are claimed and have no result. Takes no longer with their number."""
-    sql = "SELECT count(*) FROM message WHERE state = 1 AND campaign = (SELECT id FROM campaign WHERE uuid = ?)"  # the index
+    """How many messages of the campaign (its UUID) are claimed and have no result. Reads the index of such alone."""
+    sql = "SELECT count(*) FROM message WHERE state = 1 AND campaign = (SELECT id FROM campaign WHERE uuid = ?)"
     return int(db.execute(sql, (campaign_id,)).fetchone()[0])
 
 
