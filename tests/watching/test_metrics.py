@@ -1,9 +1,11 @@
 """What is exposed, and that it is what happened; the sample's rules against the names that are really there."""
 
 import asyncio
+import sqlite3
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,23 @@ async def test_doubles_and_reports_that_wait_come_from_where_they_are_known(
     assert found["omni_bulk_in_doubt", ()] == 7
     assert found["omni_bulk_doubles", ()] == 2
     assert found["omni_bulk_oldest_report_age_seconds", ()] == 90_000
+
+
+async def test_what_the_file_of_reports_knows_is_shown(desk: Bench) -> None:
+    async with desk.omni() as omni, omni.campaign("october", Template(TEXT, from_=FROM)) as campaign:
+        mine, others = omni.account.id, omni.account.id + 1
+        emptied = omni.account.world.now() - 3_600_000
+        with closing(sqlite3.connect(desk.ledger.with_name("ledger.reports.db"))) as db:
+            db.execute("CREATE TABLE queue (account INTEGER, polled_at INTEGER, emptied_at INTEGER)")
+            db.execute("CREATE TABLE report (account INTEGER, message INTEGER, verdict TEXT)")
+            db.execute("INSERT INTO queue VALUES (?, ?, ?), (?, 1, 1)", (mine, emptied, emptied, others))
+            rows = [(mine, 1, "double"), (mine, 1, "double"), (mine, 2, "joined"), (others, 3, "double")]
+            db.executemany("INSERT INTO report VALUES (?, ?, ?)", rows)
+            db.commit()
+        async with watch(omni, campaign, metrics_file=FILE):
+            found = series(FILE.read_bytes())
+    assert found["omni_bulk_doubles", ()] == 1
+    assert 3_600 <= found["omni_bulk_oldest_report_age_seconds", ()] < 3_700
 
 
 async def test_a_file_of_something_else_is_never_replaced(desk: Bench) -> None:
