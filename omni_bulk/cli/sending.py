@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -148,6 +149,8 @@ class Sending:
             self._following.tell(campaign)
         elif summary.posts and not order.sandbox:
             screen.say("reports", dying(began, settings.tz))
+        if screen.live and not order.throwaway:
+            screen.say("next", f"Everybody in one file: omni-bulk export {shlex.quote(campaign.name)}")
         return summary.exit_code
 
     async def _account(self, stack: AsyncExitStack) -> tuple[Settings, str | None, Callable[[], int] | None]:
@@ -434,8 +437,8 @@ def next_step(summary: Summary, order: Order) -> str | None:
         return "Run the same command again to go on; nobody gets a second message."
     if summary.exit_code == 3:
         return (
-            f"The unknown ones may have arrived, so they are not sent again. See them: "
-            f"omni-bulk status {summary.campaign_name}"
+            "The unknown ones may have arrived, so they are not sent again. Delivery reports tell: "
+            f"omni-bulk reports --poll, then omni-bulk status {summary.campaign_name}"
         )
     if summary.exit_code == 1:
         return "Correct the rows that were not sent and run the same command again: only they are sent."
