@@ -4,8 +4,7 @@
     uvicorn fastapi_app:app --app-dir samples --workers 4
 
 Credentials and the ledger come from the environment, as for the command line; the ledger on a local disk, one for all
-workers. `WORKERS` is their number, because each of them keeps a pace of its own, and together they have one limit.
-This sample lets in whoever reaches it: put your own authentication before the first two paths.
+workers, who share the account's rate through it. This sample lets in whoever reaches it: put your own authentication before the first two paths.
 """
 
 import asyncio
@@ -34,7 +33,6 @@ from omni_bulk import (
     read_results,
 )
 
-RATE = 200.0  # messages a second, of all workers together
 FROM = os.environ.get("SMS_FROM", "0212345678")
 LISTS = Path(os.environ.get("SMS_LISTS", "lists"))
 Name = Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,60}$")]  # it becomes part of file names
@@ -100,7 +98,7 @@ def results_of(name: str) -> Path:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """One `Omni` a worker, for as long as the worker lives: one token, one pool, one pace."""
-    async with Omni(Settings(rate=RATE / int(os.environ.get("WORKERS", "1")))) as omni:
+    async with Omni(Settings()) as omni:
         app.state.service = service = Service(omni)
         try:
             yield

@@ -709,7 +709,10 @@ def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
         lines += (campaign, seq, one.message, line)
         written.append(result)
         tx.lines.append((campaign, result, line))
-    if tx.db.execute(_SETTLE + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count) + _SETTLED, outcomes).rowcount != count:
+    if (
+        tx.db.execute(_SETTLE + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count) + _SETTLED, outcomes).rowcount
+        != count
+    ):
         raise AssertionError("a message that was accepted was about to get another result")
     tx.db.execute(_LINES + ", ".join(["(?, ?, ?, ?)"] * count), lines)
     return written

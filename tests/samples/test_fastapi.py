@@ -67,7 +67,7 @@ def served(folder: Path, sandbox: Served) -> Iterator[str]:
         port = probe.getsockname()[1]
     environment = {
         **os.environ, **sandbox.settings, "OMNI_LEDGER": str(folder / "ledger.db"), "OMNI_WEBHOOK_SECRET": SECRET,
-        "SMS_LISTS": str(folder), "WORKERS": str(WORKERS),
+        "SMS_LISTS": str(folder),
     }  # fmt: skip
     words = [
         sys.executable, "-m", "uvicorn", "fastapi_app:app", "--app-dir", str(SAMPLES), "--port", str(port),
