@@ -152,11 +152,12 @@ def exits_in(path: Path) -> set[int]:
     """Every number that the module gives as an `exit_code`."""
     found: set[int] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        is_attribute = isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == "exit_code" for target in node.targets
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        is_attribute = isinstance(node, ast.Assign | ast.AnnAssign) and any(
+            isinstance(target, ast.Name) and target.id == "exit_code" for target in targets
         )
         if is_attribute or (isinstance(node, ast.keyword) and node.arg == "exit_code"):
-            values = ast.walk(node.value)  # type: ignore[attr-defined]
+            values = ast.walk(node.value) if node.value is not None else ()
             found |= {value.value for value in values if isinstance(value, ast.Constant) and type(value.value) is int}
     return found
 
