@@ -55,7 +55,8 @@ def _whole_json(raw: object) -> bytes:
 
 def _text(value: object) -> str | None:
     if isinstance(value, str):
-        return value[:TEXT_MAX].encode("utf-8", "replace").decode()  # what SQLite takes
+        text = value[:TEXT_MAX]
+        return text if text.isascii() else text.encode("utf-8", "replace").decode()  # what SQLite takes
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -221,8 +221,10 @@ def waiting_since(db: sqlite3.Connection, account: int, after: int) -> int | Non
     """When the first message was accepted whose reports nobody has collected: sent after the last poll, and after
     `after`, before which nobody can ask any more (ms). None when every report had its chance.
     """
+    # From the last poll on: by itself SQLite goes through every message of the account, 1.4 s of five million.
     sql = (
-        "SELECT claimed_at FROM message WHERE claimed_at > max(?, coalesce((SELECT max(coalesce(polled_at, 0), "
+        "SELECT claimed_at FROM message INDEXED BY message_claimed_at "
+        "WHERE claimed_at > max(?, coalesce((SELECT max(coalesce(polled_at, 0), "
         "coalesce(received_at, 0)) FROM queue WHERE account = ?), 0)) AND state = 2 AND attempts > 0 "
         "AND campaign IN (SELECT id FROM campaign WHERE account = ?) ORDER BY claimed_at LIMIT 1"
     )
