@@ -153,11 +153,9 @@ def exits_in(path: Path) -> set[int]:
     found: set[int] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        is_attribute = isinstance(node, ast.Assign | ast.AnnAssign) and any(
-            isinstance(target, ast.Name) and target.id == "exit_code" for target in targets
-        )
-        if is_attribute or (isinstance(node, ast.keyword) and node.arg == "exit_code"):
-            values = ast.walk(node.value) if node.value is not None else ()
+        names = [getattr(target, "id", None) for target in targets] + [getattr(node, "arg", None)]
+        if "exit_code" in names and isinstance(given := getattr(node, "value", None), ast.AST):
+            values = ast.walk(given)
             found |= {value.value for value in values if isinstance(value, ast.Constant) and type(value.value) is int}
     return found
 

@@ -55,7 +55,12 @@ def emitted() -> list[Emitted]:
                     events = extra_of(call, around)
                     assert len(events) == 1, f"{where}: a call of the logger names exactly one event"
                     found.append((events[0], called, where))
-                elif called == "say" and path.parent.name == "cli" and call.args and isinstance(call.args[0], ast.Constant):
+                elif (
+                    called == "say"
+                    and path.parent.name == "cli"
+                    and call.args
+                    and isinstance(call.args[0], ast.Constant)
+                ):
                     found.append((str(call.args[0].value), "", where))
                 elif called == "dumps":
                     found += [(event, "", where) for event in named(call)]
