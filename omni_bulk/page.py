@@ -39,7 +39,7 @@ _NEED_KINDS: Final = {
 }  # fmt: skip
 # What helps; {} is the campaign.
 _COMMAND_OF: Final[Mapping[Need, Sequence[str]]] = {
-    Need.DOUBLE: ("omni-bulk status {}", "omni-bulk export {} --format xlsx"),
+    Need.DOUBLE: ("omni-bulk explain REF", "omni-bulk export {} --format xlsx"),
     Need.UNKNOWN: ("omni-bulk reports --poll", "omni-bulk resolve {}"),
     Need.PRESUMED: ("omni-bulk resolve {} --resend --list {list}",),
     Need.IN_DOUBT: ("omni-bulk resolve {}",),

@@ -36,7 +36,8 @@ def health(path: Path) -> Health | None:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             return _look(db, size, waiting)
     except sqlite3.Error as error:
-        return Health(size, waiting, problem=f"it cannot be read ({error})")
+        corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
+        return Health(size, waiting, problem=f"it {'is damaged' if corrupt else 'cannot be read'} ({error})")
 
 
 def _look(db: sqlite3.Connection, size: int, log: int) -> Health:

@@ -378,7 +378,8 @@ async def test_when_most_are_refused_single_sends_pause_say_so_and_go_on(
     async with bench.omni(world=World(clock=lambda: loop.time() + slept[0], sleep=sleep)) as omni:
         refused = await asyncio.gather(*(send(omni, f"r-{i}", i) for i in range(SETTLED_MIN - 1)))
         assert {result.status for result in refused} == {"rejected"}
-        assert (slept[0], events(caplog, "guard")) == (0.0, [])
+        assert slept[0] < 1.0  # no pause; what the pace wants is milliseconds
+        assert events(caplog, "guard") == []
         assert (await send(omni, "r-last")).status == "rejected"
         (event,) = events(caplog, "guard")
         assert (event.levelname, event.reason, event.seconds) == ("ERROR", "failure_rate", GUARD_PAUSE)

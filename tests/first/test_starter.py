@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from omni_bulk import Settings, read_recipients
-from omni_bulk.layers import CREDENTIALS
+from omni_bulk.layers import IN_FILES
 from omni_bulk.phone import Trouble, normalise
 from omni_bulk.starter import CREDENTIALS_FILLED, LIST, TEXT, secret_files, settings_toml, starter_files
 from omni_bulk.text import Template
 from tests.conftest import REPOSITORY
 
 COMMENTED = re.findall(r"^#(\w+) = (.*)$", settings_toml(), re.MULTILINE)
-FILES = {"ca_file", "rules", "prices", "suppress", "client_id_file", "client_password_file"}
+FILES = {"ca_file", "rules", "prices", "suppress", "client_id_file", "client_password_file", "webhook_secret_file"}
 
 
 def test_every_setting_stands_in_it_once() -> None:
     names = [name for name, _ in COMMENTED]
-    fields = {name.strip("_") for name in Settings.model_fields} - {"config", *CREDENTIALS}
-    assert sorted(names) == sorted(fields | {f"{name}_file" for name in CREDENTIALS})
+    fields = {name.strip("_") for name in Settings.model_fields} - {"config", *IN_FILES}
+    assert sorted(names) == sorted(fields | {f"{name}_file" for name in IN_FILES})
 
 
 def test_nothing_in_it_is_set() -> None:
