@@ -10,10 +10,11 @@ import orjson
 
 from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.order import Problems, seconds_of
-from omni_bulk.cli.screen import Screen, counted, log_to_stderr
+from omni_bulk.cli.screen import Screen, counted
+from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.streams import put
 from omni_bulk.collected import read_collected
-from omni_bulk.errors import OmniBulkError, SettingsError
+from omni_bulk.errors import SettingsError
 from omni_bulk.ledger import book
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
@@ -30,18 +31,13 @@ INTERRUPTED = 75
 
 def main(given: dict[str, Any]) -> int:
     """Runs `reports` with its flags by name, and gives the exit code."""
-    log_format = given["log_format"]
-    if log_format not in {"text", "json"}:
-        raise SettingsError(f"--log-format is one of text, json, not {log_format!r}")
-    screen = Screen(quiet=given["quiet"], json=log_format == "json")
-    log_to_stderr(json=screen.json, verbose=given["verbose"])
-    try:
+
+    def go(screen: Screen) -> int:
         collecting = Collecting(given, screen)
         with asyncio.Runner() as runner:
             return runner.run(collecting.go())
-    except OmniBulkError as error:
-        screen.error(error)
-        return error.exit_code
+
+    return on_stage(given, go)
 
 
 class Collecting:

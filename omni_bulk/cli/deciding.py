@@ -11,11 +11,12 @@ from omni_bulk.campaign import Options
 from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.collecting import campaign_named
 from omni_bulk.cli.order import Problems, mapping_of
-from omni_bulk.cli.screen import Screen, counted, log_to_stderr
+from omni_bulk.cli.screen import Screen, counted
 from omni_bulk.cli.sending import is_yes
+from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import plain, shown
-from omni_bulk.errors import OmniBulkError, Refused, SettingsError
+from omni_bulk.errors import Refused, SettingsError
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
 from omni_bulk.omni import Omni
@@ -37,18 +38,13 @@ _REASONS = {
 
 def main(given: dict[str, Any]) -> int:
     """Runs `resolve` with its flags by name, and gives the exit code."""
-    log_format = given["log_format"]
-    if log_format not in {"text", "json"}:
-        raise SettingsError(f"--log-format is one of text, json, not {log_format!r}")
-    screen = Screen(quiet=given["quiet"], json=log_format == "json")
-    log_to_stderr(json=screen.json, verbose=given["verbose"])
-    try:
+
+    def go(screen: Screen) -> int:
         deciding = Deciding(given, screen)
         with asyncio.Runner() as runner:
             return runner.run(deciding.go())
-    except OmniBulkError as error:
-        screen.error(error)
-        return error.exit_code
+
+    return on_stage(given, go)
 
 
 class Deciding:

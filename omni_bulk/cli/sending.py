@@ -7,7 +7,6 @@ import signal
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -24,7 +23,8 @@ from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.following import Following, dying
 from omni_bulk.cli.order import SANDBOX, Order, order_of
-from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, log_to_stderr, summary_fields
+from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, summary_fields
+from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.trial import Trial
 from omni_bulk.cli.watching import Watching
 from omni_bulk.cost import cost_stop
@@ -48,26 +48,15 @@ ANSWER_MAX = 1_000  # bytes of an answer to the question
 
 def main(given: dict[str, Any]) -> int:
     """Runs `send` with its flags by name, and gives the exit code."""
-    log_format = given["log_format"]
-    if log_format not in {"text", "json"}:
-        raise SettingsError(f"--log-format is one of text, json, not {log_format!r}")
-    screen = Screen(quiet=given["quiet"], json=log_format == "json")
-    log_to_stderr(json=screen.json, verbose=given["verbose"])
-    try:
+
+    def go(screen: Screen) -> int:
         with Ending(given["summary_json"]) as ending:
             order = order_of(given)
             screen.language = order.lang
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 return runner.run(Sending(order, screen, ending).go())
-    except OmniBulkError as error:
-        screen.error(error)
-        return error.exit_code
-    except Exception as error:
-        if not screen.json:
-            raise
-        shown = "".join(traceback.format_exception(error))
-        screen.say("bug", "this is a bug; the ledger is consistent", always=True, exit=70, traceback=shown)
-        return 70
+
+    return on_stage(given, go)
 
 
 class Sending:

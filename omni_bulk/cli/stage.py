@@ -1,0 +1,28 @@
+"""A verb with the screen that its flags ask for, and what ends it told there."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omni_bulk.cli.screen import Screen, log_to_stderr
+from omni_bulk.errors import OmniBulkError, SettingsError
+
+
+def on_stage(given: Mapping[str, Any], go: Callable[[Screen], int]) -> int:
+    """Runs `go` and gives its exit code, or that of the error which ended it. `given` are the verb's flags by name."""
+    log_format = given["log_format"]
+    if log_format not in {"text", "json"}:
+        raise SettingsError(f"--log-format is one of text, json, not {log_format!r}")
+    screen = Screen(quiet=given["quiet"], json=log_format == "json")
+    log_to_stderr(json=screen.json, verbose=given["verbose"])
+    try:
+        return go(screen)
+    except OmniBulkError as error:
+        screen.error(error)
+        return error.exit_code
+    except Exception as error:
+        if not screen.json:
+            raise
+        shown = "".join(traceback.format_exception(error))
+        screen.say("bug", "this is a bug; the ledger is consistent", always=True, exit=70, traceback=shown)
+        return 70
