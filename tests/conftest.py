@@ -5,6 +5,7 @@ Also the shim that lets aioresponses build the responses of aiohttp 3.14 and lat
 
 import functools
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -92,6 +93,16 @@ def _no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect_ex", _guarded(socket.socket.connect_ex))
         patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process sets the logger up for its stderr; the next test wants to hear it."""
+    logger = logging.getLogger("omni_bulk")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from omni_bulk.charts import (
     Part,
     Stretch,
     Words,
+    _place_of,
     bar,
     columns_of,
     distribution,
@@ -166,3 +167,8 @@ def test_shares_that_grow(last: int) -> None:
 
 def test_a_single_step_is_drawn_too() -> None:
     check(growing(WORDS, [Curve("k", "n", [(1, 1.0)])], [(1, "1 s")], "{:g}%".format, lambda *_: ""))
+
+
+@pytest.mark.parametrize(("value", "place"), [(0, 0.0), (15, 1.5), (20, 2.5), (1_000, 2.5)])
+def test_a_value_beyond_the_last_edge_lies_in_the_middle_of_its_column(value: float, place: float) -> None:
+    assert _place_of(value, (0, 10, 20)) == place
