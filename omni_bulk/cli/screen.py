@@ -203,10 +203,10 @@ class Screen:
     # ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def summary(
-        self, summary: Summary, *, out: str | None, ledger: str, next_step: str | None, whole: bool = True,
+        self, summary: Summary, *, out: str | None, ledger: str, whole: bool = True,
         sandbox: bool = False,
     ) -> None:  # fmt: skip
-        """How it ended, and what to do next. Not `whole`: the list was not read to its end, nor planned before."""
+        """How it ended. Not `whole`: the list was not read to its end, nor planned before."""
         if self.json:
             fields: dict[str, Any] = {**summary_fields(summary), "out": out, "ledger": ledger}
             self.say("summary", f"campaign {summary.campaign_name}", **fields)
@@ -216,8 +216,6 @@ class Screen:
             if out is not None:
                 self.say("summary", f"  results: {out}", style="dim")
             self.say("summary", f"  ledger: {ledger}", style="dim")
-        if next_step:
-            self.say("next", next_step)
 
 
 def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:

@@ -296,10 +296,10 @@ class Sending:
         ledger = "thrown away" if order.throwaway else str(settings.ledger)
         out = None if campaign.out is None else str(campaign.out)
         whole = summary.whole or self.planned is not None
-        self.screen.summary(
-            summary, out=out, ledger=ledger, next_step=next_step(summary, order), whole=whole, sandbox=order.sandbox
-        )
+        self.screen.summary(summary, out=out, ledger=ledger, whole=whole, sandbox=order.sandbox)
         self._write_rejects(rejects)
+        if sentence := next_step(summary, order):
+            say("next", sentence)
         self.ending.write(summary_fields(summary))
 
     def _write_rejects(self, rejects: RejectsFile | None) -> None:
