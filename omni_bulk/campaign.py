@@ -7,7 +7,6 @@ task group, so a caller may leave its loop wherever it likes.
 import asyncio
 import contextlib
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -34,10 +33,11 @@ from omni_bulk.naming import BAD_NAME, Wanted, is_name, kind_refusal
 from omni_bulk.opening import Options, kind_of, open_campaign, reread
 from omni_bulk.passed import Passed
 from omni_bulk.planning import going_on, look_back, plan
+from omni_bulk.projection import results_of
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
 from omni_bulk.run import Limits, Run, other_text_refusal
-from omni_bulk.sink import Sink, open_results
+from omni_bulk.sink import Sink
 from omni_bulk.source import Source
 from omni_bulk.stats import Summary, Tally, exit_code
 from omni_bulk.stream import Deliver, ResultStream, waited
@@ -196,24 +196,9 @@ class Campaign:
         if self._options.fresh:
             self._out.unlink(missing_ok=True)
         await ledger.write(partial(places.note, kind="results", whose=row.uuid, path=self._out))
-        held: list[sqlite3.Connection] = []  # while it is opened: a new one for each 2,000 lines took half the time
-
-        def missing(after: int, upto: int | None) -> list[bytes]:
-            with contextlib.nullcontext(held[0]) if held else ledger.reading() as db:
-                return list(book.lines(db, row.id, after, upto))
-
-        def opened() -> Sink:
-            with ledger.reading() as db:
-                held.append(db)
-                try:
-                    return open_results(
-                        self._out, campaign_id=row.uuid, campaign=row.name, last_seq=row.seq, missing=missing,
-                        mode=self._options.file_mode, pruned=book.pruned_seq(db, row.id),
-                    )  # fmt: skip
-                finally:
-                    held.clear()
-
-        opening = asyncio.ensure_future(asyncio.to_thread(opened))
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(results_of, ledger, row, self._out, mode=self._options.file_mode)
+        )
         try:
             await waited([opening])
         except asyncio.CancelledError:

@@ -31,7 +31,7 @@ from omni_bulk.ledger.reports import BLOCK, Searcher, Stored
 from omni_bulk.ledger.writer import Writer
 from omni_bulk.lock import CollectorLock
 from omni_bulk.model import Report, Way, Whose
-from omni_bulk.projection import bring_up_to_date
+from omni_bulk.projection import Projection
 
 CHECKPOINT_EVERY = 50  # transactions of up to 200 reports
 IDLE_FIRST, IDLE_MAX, IDLE_GROWTH = 2.0, 30.0, 1.5  # s between polls that found nothing
@@ -90,6 +90,7 @@ class Collector:
         self._foreign_path = foreign
         self._lock = None if shared else CollectorLock(account.ledger.path, account.id)
         self._questions = Questions(account, patience=patience)
+        self._projection = Projection(account.ledger)
         self._writer: Writer | None = None
         self._out: Journal | None = None
         self._foreign: Journal | None = None
@@ -288,7 +289,7 @@ class Collector:
             self._count(sure)
         self.counts.settled += len(settled)
         if settled:
-            await asyncio.to_thread(bring_up_to_date, self._account.ledger, settled)
+            await asyncio.to_thread(self._projection.bring_up_to_date, settled)
         return bool(settled)
 
     async def _file_foreign(self, judged: Iterable[tuple[Report, Judgement]]) -> None:

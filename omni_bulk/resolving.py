@@ -24,7 +24,7 @@ from omni_bulk.ledger import Transaction, book, reports, settling
 from omni_bulk.ledger.settling import InDoubt
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow, Status
-from omni_bulk.projection import append_settled
+from omni_bulk.projection import Projection
 from omni_bulk.reports import Collector
 from omni_bulk.source import read_text
 
@@ -82,7 +82,7 @@ async def resolve(account: Account, row: CampaignRow, said: Iterable[Said] = (),
             judged = await collector.look(partial(_judge, silent=silent, account=account, campaign=row.id))
         await _presume(account, judged, doubt)
         if doubt.recovered + doubt.settled + doubt.by_hand:
-            await asyncio.to_thread(append_settled, account.ledger, row)
+            await asyncio.to_thread(Projection(account.ledger).append_settled, row)
     finally:
         lock.release()
     return doubt

@@ -95,6 +95,11 @@ class ResultsFile:
         self._missing = missing
         self._size = os.fstat(descriptor).st_size
 
+    @property
+    def last_seq(self) -> int:
+        """The last line that the file holds."""
+        return self._last_seq
+
     def append(self, lines: list[tuple[Result, bytes]]) -> None:
         """Writes lines of one commit. What another process settled in between is fetched from the ledger first."""
         first, last = lines[0][0].seq, lines[-1][0].seq

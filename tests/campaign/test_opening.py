@@ -238,7 +238,7 @@ async def test_who_is_cancelled_while_the_results_file_is_opened_leaves_none_ope
         opened.append(open_results(*args, **named))
         return opened[0]
 
-    monkeypatch.setattr("omni_bulk.campaign.open_results", late)
+    monkeypatch.setattr("omni_bulk.projection.open_results", late)
     async with bench.omni() as omni, omni.campaign("october", HELLO) as campaign:
         running = asyncio.create_task(campaign.run(people(1)))
         await asyncio.to_thread(opening.wait)

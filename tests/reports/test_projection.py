@@ -2,13 +2,14 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from omni_bulk import read_results
+from omni_bulk import projection, read_results
 from omni_bulk.lock import CampaignLock
 from tests.reports.conftest import Opened
-from tests.reports.kit import Post, rows
+from tests.reports.kit import Post, raw_report, rows
 
 LOST = {"faults": {"drop_after": 0.2}}
 
@@ -73,5 +74,35 @@ async def test_the_ledgers_view_is_the_files(post: Opened) -> None:
     async with post(**LOST) as here:
         await here.send("night", rows(40))
         await here.poll()
+        kept = b"".join(bytes(row[0]) for row in here.ask("SELECT json FROM line ORDER BY seq"))
+        assert (here.folder / "night.results.jsonl").read_bytes() == kept
+
+
+async def test_a_file_is_held_against_the_ledger_once_and_again_when_somebody_else_wrote(
+    post: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook settles messages one by one, and reading a large campaign's file takes seconds."""
+    opened = []
+    whole = projection.results_of
+
+    def watched(*given: Any, **more: Any) -> Any:
+        opened.append(given)
+        return whole(*given, **more)
+
+    async with post(**LOST) as here:
+        await here.send("night", rows(40))
+        unknown = {line["ref"] for line in here.lines("night.results.jsonl") if line["status"] == "unknown"}
+        lost = [message for message in here.box.messages if message.ref in unknown]
+        assert len(lost) > 3
+        monkeypatch.setattr(projection, "results_of", watched)
+        async with here.collector() as collector:
+            for number, message in enumerate(lost, start=1):
+                if number == 3:
+                    with (here.folder / "night.results.jsonl").open("ab") as file:
+                        file.write(b"something else\n")
+                raw = raw_report(here.box._clock(), msgKey=message.msg_key, ref=message.ref)
+                await collector.receive([raw], proven=True)
+                assert unknown_in(here) == len(lost) - number
+        assert len(opened) == 2
         kept = b"".join(bytes(row[0]) for row in here.ask("SELECT json FROM line ORDER BY seq"))
         assert (here.folder / "night.results.jsonl").read_bytes() == kept
