@@ -5,10 +5,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from omni_bulk.ledger.report_file import reports_path
 from omni_bulk.ledger.schema import APPLICATION_ID, VERSION
 
 _PROBLEMS_MAX = 3  # of a damaged file that are told; there may be thousands
-_CLAIMED = 1  # `State.CLAIMED`
+# The account's of those that have a queue. By its index: without its condition word by word every report is read.
+_DOUBLES = (
+    "SELECT count(DISTINCT message) FROM report WHERE account IN (SELECT account FROM queue WHERE coalesce(account = ?, 1)) "
+    "AND verdict = 'double' AND verdict IN ('double', 'unmatched', 'foreign')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def _look(db: sqlite3.Connection, size: int, log: int) -> Health:
     if wrong != ["ok"]:
         return Health(size, log, version, problem=f"it is damaged ({'; '.join(wrong):.200})")
     recipients = db.execute("SELECT count(*) FROM message").fetchone()[0]
-    in_doubt = db.execute("SELECT count(*) FROM message WHERE state = ?", (_CLAIMED,)).fetchone()[0]
+    in_doubt = db.execute("SELECT count(*) FROM message WHERE state = 1").fetchone()[0]
     return Health(size, log, version, recipients, in_doubt)
 
 
@@ -75,15 +80,14 @@ class Reports:
 
 def reports_of(ledger: Path, account: int | None = None) -> Reports | None:
     """The reports of one account, or of all; None where none are kept."""
-    path = ledger.with_name(f"{ledger.stem}.reports{ledger.suffix or '.db'}")
+    path = reports_path(ledger)
     if not path.exists():
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             sql = "SELECT max(polled_at), max(emptied_at) FROM queue WHERE coalesce(account = ?, 1)"
             polled, emptied = db.execute(sql, (account,)).fetchone()
-            sql = "SELECT count(DISTINCT message) FROM report WHERE verdict = 'double' AND coalesce(account = ?, 1)"
-            doubles = db.execute(sql, (account,)).fetchone()[0]
+            doubles = db.execute(_DOUBLES, (account,)).fetchone()[0]
     except sqlite3.Error:  # not made yet, or damaged: whoever collects reports tells that
         return None
     return Reports(polled, emptied, doubles)

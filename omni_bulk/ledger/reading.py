@@ -90,7 +90,7 @@ def standing(db: sqlite3.Connection, campaign: CampaignRow, prices: Prices | Non
     reasons: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     countries: dict[str, dict[str, Any]] = {}
-    asked = {"campaign": campaign.id, "run": last_run_id(db, campaign.id)}
+    asked = {"campaign": campaign.id, "run": book.last_run_id(db, campaign.id)}
     rows = blocks.ask(db, sql, asked, blocks.of_campaign(db, campaign.id))
     for state, reason, code, country, presumed, number, segments in rows:
         given_up = presumed and state == State.UNKNOWN
@@ -183,7 +183,7 @@ def recipients(db: sqlite3.Connection, campaign: CampaignRow, span: Span) -> Ite
     Who has no result yet is `ready` or `inDoubt`. A `span` keeps those who were posted to in it, by the time of the
     claim, which is milliseconds before that of the post.
     """
-    asked = {"campaign": campaign.id, "run": last_run_id(db, campaign.id), "start": span.start, "end": span.end}
+    asked = {"campaign": campaign.id, "run": book.last_run_id(db, campaign.id), "start": span.start, "end": span.end}
     for message, state, line, *columns in db.execute(_RECIPIENTS, asked):
         if line is not None and state not in _OPEN:
             yield message, orjson.loads(line)
@@ -210,11 +210,6 @@ def _fields(campaign: CampaignRow, state: State, columns: Sequence[Any]) -> dict
     if duplicate_of is not None:
         fields["duplicateOf"] = duplicate_of
     return fields
-
-
-def last_run_id(db: sqlite3.Connection, campaign: int) -> int:
-    """The id of the campaign's last run, 0 when it never ran."""
-    return int(db.execute("SELECT coalesce(max(id), 0) FROM run WHERE campaign = ?", (campaign,)).fetchone()[0])
 
 
 def waiting_since(db: sqlite3.Connection, account: int, after: int) -> int | None:

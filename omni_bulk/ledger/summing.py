@@ -15,7 +15,8 @@ from omni_bulk.cells import without
 from omni_bulk.cost import Prices
 from omni_bulk.delivery import Codes, Delivery, Fate, Outcome, Said, fold
 from omni_bulk.figures import DELAYS, Campaign, Case, Fared, Figures, Need, Sent, shared
-from omni_bulk.ledger.reading import GROUP, last_run_id
+from omni_bulk.ledger import book
+from omni_bulk.ledger.reading import GROUP
 from omni_bulk.ledger.reports import doubles, of_messages
 from omni_bulk.masking import masked, masked_cell, numberless
 from omni_bulk.model import CampaignRow, Report, State, Whose
@@ -88,7 +89,12 @@ def figures_of(
     listed: dict[Need, list[Case]] = {}
     for campaign in chosen:
         figures.campaigns[campaign.name] = Campaign(campaign.name, campaign.created_at, campaign.completed_at)
-        asked = {"campaign": campaign.id, "run": last_run_id(db, campaign.id), "start": span.start, "end": span.end}
+        asked = {
+            "campaign": campaign.id,
+            "run": book.last_run_id(db, campaign.id),
+            "start": span.start,
+            "end": span.end,
+        }
         _sent(db, figures, campaign, asked, prices)
         _speed(db, figures, asked)
         for fared in _fared(db, campaign, asked, codes, prices):

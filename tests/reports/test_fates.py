@@ -11,7 +11,7 @@ import pytest
 
 from omni_bulk.cli.desk import report_codes
 from omni_bulk.delivery import fold
-from omni_bulk.ledger import blocks, read_ledger, reading
+from omni_bulk.ledger import blocks, health, read_ledger, reading
 from omni_bulk.ledger.report_file import attach_reports, open_reports
 from omni_bulk.ledger.reports import of_messages
 from omni_bulk.ledger.schema import open_ledger
@@ -125,6 +125,16 @@ def test_no_report_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"campaign": 1, "first": 1, "end": 2})]
             assert any("report USING COVERING INDEX report_message (message=?)" in step for step in plan)
             assert sum("B-TREE" in step for step in plan) == 1  # the fates of a block, never its messages
+
+
+@pytest.mark.parametrize("account", [1, None])
+def test_doubles_are_counted_without_reading_every_report(tmp_path: Path, account: int | None) -> None:
+    """A run that writes metrics asks every ten seconds."""
+    open_ledger(tmp_path / "ledger.db").close()
+    with closing(open_reports(tmp_path / "ledger.db")) as db:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {health._DOUBLES}", (account,))]
+    assert any("report USING INDEX report_strange (account=? AND verdict=?)" in step for step in plan)
+    assert not any(step.startswith("SCAN report") for step in plan)
 
 
 def test_as_many_as_one_millisecond_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
