@@ -5,7 +5,7 @@ from contextlib import closing
 from pydantic import SecretStr
 
 from omni_bulk.errors import SettingsError
-from omni_bulk.ledger import read_ledger
+from omni_bulk.ledger import no_ledger, read_ledger
 from omni_bulk.settings import Settings
 
 
@@ -16,7 +16,7 @@ def offline_account(settings: Settings) -> tuple[Settings, str]:
     else:
         db = read_ledger(settings.ledger)
         if db is None:
-            raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
+            raise no_ledger(settings.ledger)
         with closing(db):
             accounts = db.execute("SELECT client_id, origin FROM account").fetchall()
         if len(accounts) != 1:

@@ -1,8 +1,6 @@
 """What `reports` does: one way of collecting, its end told to people and as JSON, signals."""
 
 import asyncio
-import signal
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,11 +9,12 @@ import orjson
 from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.order import Problems, seconds_of
 from omni_bulk.cli.screen import Screen, counted
+from omni_bulk.cli.signals import ENDING, hear
 from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.streams import put
 from omni_bulk.collected import read_collected
 from omni_bulk.errors import SettingsError
-from omni_bulk.ledger import book
+from omni_bulk.ledger import book, no_ledger
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
 from omni_bulk.omni import Omni
@@ -69,10 +68,10 @@ class Collecting:
         """Collects, and gives the exit code."""
         refuse_network_filesystem(self.settings.ledger)
         if not self.settings.ledger.exists():
-            raise SettingsError(f"there is no ledger at {self.settings.ledger}; name one with --ledger")
+            raise no_ledger(self.settings.ledger)
         main_task = asyncio.current_task()
         assert main_task is not None  # noqa: S101  runs as a task
-        _catch_signals(lambda: self._interrupted(main_task))
+        hear(lambda: self._interrupted(main_task), *ENDING)
         try:
             return await self._go()
         except asyncio.CancelledError:
@@ -189,12 +188,3 @@ def campaign_named(omni: Omni, name: str) -> CampaignRow:
     if found is None:
         raise SettingsError(f"the ledger knows no campaign {name!r} of this account; see omni-bulk status")
     return found
-
-
-def _catch_signals(heard: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in filter(None, (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", None))):
-        try:
-            loop.add_signal_handler(number, heard)
-        except NotImplementedError:  # Windows: the loop has none
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(heard))

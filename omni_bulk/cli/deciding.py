@@ -1,8 +1,6 @@
 """What `resolve` does: decide about silence, show it, ask, and post again."""
 
 import asyncio
-import sys
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -11,12 +9,13 @@ from omni_bulk.campaign import Options
 from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.collecting import campaign_named
 from omni_bulk.cli.order import Problems, mapping_of
+from omni_bulk.cli.question import answered_yes, somebody_is_there
 from omni_bulk.cli.screen import Screen, counted
-from omni_bulk.cli.sending import is_yes
 from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import plain, shown
-from omni_bulk.errors import Refused, SettingsError
+from omni_bulk.errors import Refused
+from omni_bulk.ledger import no_ledger
 from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
 from omni_bulk.omni import Omni
@@ -88,7 +87,7 @@ class Deciding:
         """Decides, and gives the exit code: 3 while anything is unknown."""
         refuse_network_filesystem(self.settings.ledger)
         if not self.settings.ledger.exists():
-            raise SettingsError(f"there is no ledger at {self.settings.ledger}; name one with --ledger")
+            raise no_ledger(self.settings.ledger)
         async with Omni(self.settings, create_ledger=False, origin=self.origin) as omni:
             prices = omni.account.prices
             self._currency = None if prices is None else prices.currency
@@ -115,12 +114,10 @@ class Deciding:
         """A second post is made on somebody's word only."""
         if self.given["yes"]:
             return True
-        if not sys.stdin.isatty():
+        if not somebody_is_there():
             raise Refused("posting again can give somebody a second message: say --yes, or run this on a terminal")
         self.screen.say("question", f"Post {counted(doubt.presumed, 'message')} again? [y/N] ", always=True)
-        with suppress(OSError, UnicodeDecodeError):
-            return is_yes(sys.stdin.readline())
-        return False
+        return answered_yes()
 
     async def _resend(self, omni: Omni, row: CampaignRow) -> Summary:
         assert self.source is not None  # noqa: S101  checked with the flags

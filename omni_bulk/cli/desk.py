@@ -11,7 +11,7 @@ from time import time
 from omni_bulk.delivery import Codes, parse_codes
 from omni_bulk.errors import SettingsError
 from omni_bulk.joining import INQUIRY_AFTER, age_warning
-from omni_bulk.ledger import read_ledger, reading
+from omni_bulk.ledger import no_ledger, read_ledger, reading
 from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import CampaignRow
 from omni_bulk.settings import Settings
@@ -23,7 +23,7 @@ def opened_ledger(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that reads the ledger, with its reports. Raises SettingsError when there is none."""
     db = read_ledger(path)
     if db is None:
-        raise SettingsError(f"there is no ledger at {path}; name one with --ledger")
+        raise no_ledger(path)
     with closing(db):
         attach_reports(db, path)
         yield db

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,6 @@ import typer
 
 from omni_bulk.cli import app
 from omni_bulk.cli.streams import put
-from omni_bulk.errors import Refused, SettingsError
 
 if TYPE_CHECKING:
     from omni_bulk.forgetting import Forgotten
@@ -43,6 +41,7 @@ def forget(
     from omni_bulk.erasing import Asked  # noqa: PLC0415
     from omni_bulk.forgetting import forget as forget_them  # noqa: PLC0415
     from omni_bulk.forgetting import survey  # noqa: PLC0415
+    from omni_bulk.ledger import no_ledger  # noqa: PLC0415
     from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
     from omni_bulk.rules import Composition  # noqa: PLC0415
     from omni_bulk.settings import Settings  # noqa: PLC0415
@@ -52,7 +51,7 @@ def forget(
     Composition(region=settings.region, numbers=settings.numbers)  # raises what is wrong with them
     refuse_network_filesystem(settings.ledger)
     if not settings.ledger.exists():
-        raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
+        raise no_ledger(settings.ledger)
     if file == _STDIN and sys.stdin is not None and sys.stdin.isatty():
         print("Numbers, one a line; end with Ctrl-D:", file=sys.stderr)
     listing = Listing(file, region=settings.region, numbers=settings.numbers)
@@ -71,19 +70,14 @@ def forget(
 
 
 def _agreed(numbers: int, messages: int, campaigns: int) -> bool:
+    from omni_bulk.cli.question import agreed  # noqa: PLC0415
     from omni_bulk.cli.screen import counted  # noqa: PLC0415
-    from omni_bulk.cli.sending import is_yes  # noqa: PLC0415
 
     question = (
         f"Erase {counted(numbers, 'number')} from {counted(messages, 'message')} of {counted(campaigns, 'campaign')}, "
         "and send them nothing any more? It cannot be undone."
     )
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise Refused(f"{question} Say --yes, or run this on a terminal with --file")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    with suppress(OSError, UnicodeDecodeError):
-        return is_yes(sys.stdin.readline())
-    return False
+    return agreed(question, "Say --yes, or run this on a terminal with --file")
 
 
 def _tell(done: "Forgotten") -> None:

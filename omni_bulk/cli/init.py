@@ -76,7 +76,7 @@ class _Init:
 
     def _may_write(self, paths: list[Path]) -> bool:
         """Nothing that is there is written over without a yes."""
-        from omni_bulk.cli.sending import is_yes  # noqa: PLC0415
+        from omni_bulk.cli.question import is_yes  # noqa: PLC0415
 
         there = [str(path) for path in paths if (self.folder / path).exists()]
         if not there or self.replace:

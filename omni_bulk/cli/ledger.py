@@ -2,7 +2,6 @@
 
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from omni_bulk.cli import app
 from omni_bulk.cli.streams import put
-from omni_bulk.errors import Refused, SettingsError
+from omni_bulk.errors import SettingsError
 
 if TYPE_CHECKING:
     from omni_bulk.settings import Settings
@@ -96,28 +95,24 @@ def prune(
 
 
 def _settings(path: Path | None, config: Path | None) -> "Settings":
+    from omni_bulk.ledger import no_ledger  # noqa: PLC0415
     from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
     settings = Settings(ledger=path, config=config)
     if not settings.ledger.exists():
-        raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
+        raise no_ledger(settings.ledger)
     refuse_network_filesystem(settings.ledger)
     return settings
 
 
 def _agreed(campaigns: int, lines: int, archive: Path | None) -> bool:
+    from omni_bulk.cli.question import agreed  # noqa: PLC0415
     from omni_bulk.cli.screen import counted  # noqa: PLC0415
-    from omni_bulk.cli.sending import is_yes  # noqa: PLC0415
 
     kept = "nowhere else, unless their results files are kept" if archive is None else f"in {archive}"
     question = f"Prune {counted(campaigns, 'campaign')} with {counted(lines, 'line')}? They are kept {kept}."
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise Refused(f"{question} Say --yes, or run this on a terminal")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    with suppress(OSError, UnicodeDecodeError):
-        return is_yes(sys.stdin.readline())
-    return False
+    return agreed(question, "Say --yes, or run this on a terminal")
 
 
 def _megabytes(size: int) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import threading
@@ -23,7 +22,9 @@ from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.following import Following, dying
 from omni_bulk.cli.order import SANDBOX, Order, order_of
+from omni_bulk.cli.question import is_yes, somebody_is_there
 from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, summary_fields
+from omni_bulk.cli.signals import ENDING, hear
 from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.trial import Trial
 from omni_bulk.cli.watching import Watching
@@ -79,7 +80,7 @@ class Sending:
     async def go(self) -> int:
         """Sends, and gives the exit code."""
         self._main = asyncio.current_task()
-        self._catch_signals()
+        hear(self._interrupted, *ENDING, "SIGHUP")  # a closed terminal is no reason for unknowns
         try:
             async with AsyncExitStack() as stack:
                 return await self._go(stack)
@@ -163,7 +164,7 @@ class Sending:
         missing = not settings.ledger.exists() or not settings.ledger.stat().st_size
         if missing and self.order.require_ledger:
             raise SettingsError(f"there is no ledger at {settings.ledger}, and --require-ledger wants one")
-        if missing and not settings.ledger_named and not _somebody_is_there():
+        if missing and not settings.ledger_named and not somebody_is_there():
             raise SettingsError(
                 f"there is no ledger at {settings.ledger}. Without a terminal one is only created where it was named: "
                 "give --ledger FILE or set OMNI_LEDGER, on a disk that outlives the job"
@@ -203,7 +204,7 @@ class Sending:
         """The question, where somebody can answer and there is something to ask. Ctrl-C and end of input are a no."""
         if ready is None:
             ready = 0 if self.planned is None else self.planned.ready
-        if not ready or self.order.sandbox or not _somebody_is_there():
+        if not ready or self.order.sandbox or not somebody_is_there():
             return True
         if not sys.stderr.isatty():
             raise SettingsError("the question cannot be shown, stderr is not a terminal: give --yes to send without it")
@@ -326,18 +327,6 @@ class Sending:
 
     # ── signals ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _catch_signals(self) -> None:
-        """SIGINT and SIGTERM; SIGHUP too unless `nohup` set it aside: a closed terminal is no reason for unknowns."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' Ctrl-Break
-            number = getattr(signal, name, None)
-            if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
-                continue
-            try:
-                loop.add_signal_handler(number, self._interrupted)
-            except NotImplementedError:  # Windows: the loop has none
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._interrupted))
-
     def _interrupted(self) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result("")
@@ -432,16 +421,6 @@ def next_step(summary: Summary, order: Order) -> str | None:
     if summary.exit_code == 1:
         return "Correct the rows that were not sent and run the same command again: only they are sent."
     return None
-
-
-def is_yes(answer: str) -> bool:
-    """Whether an answer agrees; all else is a no."""
-    return answer.strip().casefold() in {"y", "yes", "예", "네", "ㅇ"}
-
-
-def _somebody_is_there() -> bool:
-    """Whether somebody can be asked: stdin is a terminal."""
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _set(future: "asyncio.Future[str]", value: str) -> None:

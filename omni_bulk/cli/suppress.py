@@ -15,7 +15,6 @@ import typer
 
 from omni_bulk.cli import app
 from omni_bulk.cli.streams import put
-from omni_bulk.errors import SettingsError
 
 if TYPE_CHECKING:
     from omni_bulk.identity import Numbers
@@ -88,7 +87,7 @@ def show(
 
     from omni_bulk.cells import safe  # noqa: PLC0415
     from omni_bulk.cli.screen import printable  # noqa: PLC0415
-    from omni_bulk.ledger import read_ledger  # noqa: PLC0415
+    from omni_bulk.ledger import no_ledger, read_ledger  # noqa: PLC0415
     from omni_bulk.ledger.bars import count_forgotten, suppressed  # noqa: PLC0415
     from omni_bulk.masking import masked  # noqa: PLC0415
     from omni_bulk.results import iso  # noqa: PLC0415
@@ -97,7 +96,7 @@ def show(
     settings = Settings(ledger=ledger, config=config)
     db = read_ledger(settings.ledger)
     if db is None:
-        raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
+        raise no_ledger(settings.ledger)
     with closing(db):
         if not json:
             put("number,added,note")
@@ -117,7 +116,7 @@ def show(
 def _each(file: Path, settings: "Settings", change: "Change") -> tuple[int, int]:
     """Numbers read, and how many of them changed anything. A row that cannot be read ends it; the ones before count."""
     from omni_bulk.identity import Numbers  # noqa: PLC0415
-    from omni_bulk.ledger.schema import ledger_key, open_ledger  # noqa: PLC0415
+    from omni_bulk.ledger.schema import ledger_key, no_ledger, open_ledger  # noqa: PLC0415
     from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
     from omni_bulk.rules import Composition  # noqa: PLC0415
     from omni_bulk.suppression import Listing  # noqa: PLC0415
@@ -129,7 +128,7 @@ def _each(file: Path, settings: "Settings", change: "Change") -> tuple[int, int]
     listing = Listing(file, region=settings.region, numbers=settings.numbers)
     create = settings.ledger_named or (sys.stdin is not None and sys.stdin.isatty())
     if not settings.ledger.exists() and not create:
-        raise SettingsError(f"there is no ledger at {settings.ledger}; name one with --ledger")
+        raise no_ledger(settings.ledger)
     read = changed = 0
     with closing(open_ledger(settings.ledger)) as db:
         key, those = Numbers(ledger_key(db)), iter(listing)

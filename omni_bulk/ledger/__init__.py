@@ -17,14 +17,14 @@ from omni_bulk.ledger import book
 from omni_bulk.ledger.bars import Bars
 from omni_bulk.ledger.book import Admitted, Admitter, Single
 from omni_bulk.ledger.leases import Lease, Part
-from omni_bulk.ledger.schema import glance, ledger_key, open_ledger, read_ledger, scratch
+from omni_bulk.ledger.schema import glance, ledger_key, no_ledger, open_ledger, read_ledger, scratch
 from omni_bulk.ledger.till import Till
 from omni_bulk.ledger.writer import Follower, Transaction, Writer
 from omni_bulk.model import CampaignRow, Entry, Result
 
 __all__ = [
-    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "book", "read_ledger",
-    "scratch",
+    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "book", "no_ledger",
+    "read_ledger", "scratch",
 ]  # fmt: skip
 
 T = TypeVar("T")

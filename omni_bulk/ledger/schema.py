@@ -309,6 +309,11 @@ def _run(db: sqlite3.Connection, script: str) -> None:
         db.execute(statement)
 
 
+def no_ledger(path: Path) -> SettingsError:
+    """What a verb raises that needs a ledger where there is none."""
+    return SettingsError(f"there is no ledger at {path}; name one with --ledger")
+
+
 def why(error: Exception) -> str:
     """In words. Messages of SQLite, of the system and of our own hold no number and no text; of others nobody knows."""
     if isinstance(error, OSError):

@@ -22,8 +22,8 @@ from omni_bulk.cli.order import (
     shares_of,
     time_of,
 )
+from omni_bulk.cli.question import is_yes
 from omni_bulk.cli.screen import JsonLog, columns, counted, duration, folded, printable
-from omni_bulk.cli.sending import is_yes
 from omni_bulk.errors import InputError, SettingsError
 
 
