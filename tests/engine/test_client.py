@@ -1,27 +1,32 @@
 """What the client says about a request, over real sockets, on both loops: the answer, or what became of the bytes."""
 
 import asyncio
+import base64
 import gzip
 import logging
 import shutil
 import ssl
 import subprocess
 import threading
+import time
 import traceback
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_writer import StreamWriter
+from aiohttp.connector import Connection
 from aioresponses import aioresponses
+from yarl import URL
 
-from omni_bulk import client as client_module
-from omni_bulk.client import BODY_MAX, Client, Endpoint, evidence_of, failure_of
+from omni_bulk import posting
+from omni_bulk.client import Client, Endpoint
 from omni_bulk.errors import SettingsError
+from omni_bulk.failures import failure_of
 from omni_bulk.model import Evidence, Kind
+from omni_bulk.posting import BODY_MAX, Posts
 from omni_bulk.wire import Answer, Failure, classify
 from tests.engine.conftest import Run
 from tests.engine.peer import ANSWER, Line, Peer, Script, closed_port, full_port, peer
@@ -70,30 +75,31 @@ def test_a_name_that_cannot_be_resolved_proves_that_nothing_left(run: Run, monke
 def test_a_connection_that_is_never_made_proves_that_nothing_left(
     run: Run, monkeypatch: pytest.MonkeyPatch, connect: float, whole: float, failure: Failure
 ) -> None:
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", connect)
+    monkeypatch.setattr(posting, "CONNECT_TIMEOUT", connect)
     with full_port() as port:
         answer = run(post(f"http://127.0.0.1:{port}", timeout=whole))
     assert (answer.failure, answer.evidence, judged(answer)) == (failure, NOTHING, Kind.NOT_SENT)
 
 
 def test_waiting_for_a_connection_proves_that_nothing_left(run: Run) -> None:
-    """There is one connection for messages and one for the token: who comes third waits for either, in vain."""
+    """There is one connection: who comes second waits for it in vain."""
 
     async def main(server: Peer) -> Answer:
         async with Client(endpoint(server.url, connections=1)) as client:
-            posting = [asyncio.create_task(client.post_message(BODY, BEARER)) for _ in range(2)]
-            while len(server.requests) < 2:
+            first = asyncio.create_task(client.post_message(BODY, BEARER))
+            while not server.requests:
                 await asyncio.sleep(0.001)
-            client._endpoint = replace(client._endpoint, timeout=0.1)
+            posts = client._posts
+            assert posts is not None
+            posts._timeout, posts._limits = 0.1, aiohttp.ClientTimeout(connect=0.1)
             answer = await client.post_message(BODY, BEARER)
-            for task in posting:
-                task.cancel()
-            await asyncio.gather(*posting, return_exceptions=True)
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
             return answer
 
     with peer(after_request(hang=True)) as server:
         answer = run(main(server))
-        assert len(server.requests) == 2
+        assert len(server.requests) == 1
     assert (answer.failure, answer.evidence, judged(answer)) == (Failure.TIMEOUT, NOTHING, Kind.NOT_SENT)
 
 
@@ -172,14 +178,14 @@ def test_a_proxy_that_is_not_there_proves_that_nothing_left(run: Run) -> None:
 def test_a_connection_that_closes_just_before_the_write_proves_that_nothing_left(
     run: Run, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    """Between aiohttp's look at the pool and its write there are turns of the loop."""
-    write = client_module._Body.write_with_length
+    """Between aiohttp's look at the pool and our write there may be turns of the loop."""
+    look = Posts._may_use
 
-    async def closing(self: Any, writer: Any, length: int | None) -> None:
-        getattr(writer.transport, end)()
-        await write(self, writer, length)
+    def closing(self: Any, protocol: Any, transport: Any, attempt: Any) -> bool:
+        getattr(transport, end)()
+        return look(self, protocol, transport, attempt)
 
-    monkeypatch.setattr(client_module._Body, "write_with_length", closing)
+    monkeypatch.setattr(Posts, "_may_use", closing)
     with peer(answering) as server:
         answer = run(post(server.url))
         assert server.requests == []
@@ -332,8 +338,9 @@ def test_what_is_sent_is_what_the_guide_says(run: Run) -> None:
             await client.post_message(BODY, BEARER)
 
     with peer(answering) as server:
+        port = server.port
         run(main(server.url))
-        assert server.connections == 1
+        assert server.connections == 2  # what comes late to a token is no answer to a message
         token, message = server.requests
     assert token.startswith(b"POST /v1/auth/token HTTP/1.1\r\n")
     assert f"\r\nX-IB-Client-Id: client\r\nX-IB-Client-Passwd: {PASSWORD}\r\n".encode() in token
@@ -344,6 +351,9 @@ def test_what_is_sent_is_what_the_guide_says(run: Run) -> None:
     assert f"\r\nAuthorization: {BEARER}\r\n".encode() in message
     assert b"\r\nContent-Type: application/json\r\n" in message
     assert b"\r\nAccept: application/json\r\n" in message
+    assert b"\r\nAccept-Encoding: identity\r\n" in message
+    assert f"\r\nHost: 127.0.0.1:{port}\r\n".encode() in message
+    assert f"\r\nContent-Length: {len(BODY)}\r\n".encode() in message
     assert message.endswith(b"\r\n\r\n" + BODY)
     assert PASSWORD.encode() not in message
 
@@ -394,9 +404,8 @@ def test_what_came_before_the_request_is_not_its_answer(run: Run, stale: str) ->
     async def main(server: Peer) -> list[Answer]:
         async with Client(endpoint(server.url)) as client:
             first = await client.post_message(BODY, BEARER)
-            session = client._session
-            assert session is not None and session.connector is not None
-            [[(protocol, _)]] = session.connector._conns.values()
+            assert client._posts is not None
+            [[(protocol, _)]] = client._posts._connector._conns.values()
             idle.set()
             while not protocol.should_close:  # until the stray bytes are here
                 await asyncio.sleep(0)
@@ -411,60 +420,68 @@ def test_what_came_before_the_request_is_not_its_answer(run: Run, stale: str) ->
     assert judged(third) is Kind.ACCEPTED
 
 
-class Wire(asyncio.WriteTransport):
-    """A transport that keeps what is written."""
-
-    def __init__(self, protocol: asyncio.BaseProtocol, *, closing: bool = False) -> None:
-        super().__init__()
-        self.written = b""
-        self._protocol = protocol
-        self._closing = closing
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self._protocol
-
-    def is_closing(self) -> bool:
-        return self._closing
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-
 @pytest.mark.parametrize(
     ("state", "written"),
     [
         ("fresh", True),
         ("used before", True),
-        ("of a foreign protocol", True),
         ("used before, by a server that cuts those", False),
         ("closing", False),
         ("stale", False),
-        ("withdrawn", False),
         ("gone", False),
     ],
 )
-async def test_a_body_is_written_on_a_fresh_connection_only(state: str, *, written: bool) -> None:
-    """By itself: from Python 3.12 aiohttp writes it at once, before anybody could have seen a stale answer."""
+async def test_only_a_connection_that_is_open_and_silent_is_written_to(state: str, *, written: bool) -> None:
     protocol = ResponseHandler(asyncio.get_running_loop())
-    wire = Wire(asyncio.Protocol() if "foreign" in state else protocol, closing=state == "closing")
-    protocol.transport = None if state == "gone" else wire  # type: ignore[assignment]
-    connections = client_module.Connections()
+    transport = Mock(asyncio.Transport)
+    transport.is_closing.return_value = state == "closing"
+    posts = Posts(URL("http://h.test"), timeout=1.0, connections=1, tls=True)
     if state == "stale":
         protocol.data_received(STALE["refused"])
     if "used before" in state:
-        connections.was_used(protocol)
-    connections.single_use = "cuts" in state
-    body = client_module._Body(BODY, connections)
-    body.withdrawn = state == "withdrawn"
-    writer = StreamWriter(protocol, asyncio.get_running_loop())
+        posts._used.add(protocol)
+    posts.single_use = "cuts" in state
+    connection = Mock(Connection, protocol=protocol, transport=None if state == "gone" else transport)
+    attempt = posting._Attempt()
     if written:
-        await body.write_with_length(writer, None)
-    else:
-        with pytest.raises(aiohttp.ClientConnectionResetError):
-            await body.write_with_length(writer, None)
-    assert body.handed_over is written
-    assert wire.written == (BODY if written else b"")
-    assert not body.crowded
+        transport.write.side_effect = lambda _: protocol.connection_lost(None)
+    with pytest.raises(aiohttp.ServerDisconnectedError if written else aiohttp.ClientConnectionResetError):
+        await posts._talk(connection, attempt, b"POST", time.monotonic())
+    assert attempt.handed_over is written
+    assert transport.write.called is written
+    await posts.close()
+
+
+@pytest.mark.parametrize("authorization", ["Bearer a\r\nX: y", "Bearer a\nX: y", "Bearer \0"])
+def test_what_cannot_be_a_header_is_not_sent(run: Run, authorization: str) -> None:
+    async def main(url: str) -> Answer:
+        async with Client(endpoint(url)) as client:
+            return await client.post_message(BODY, authorization)
+
+    with peer(answering) as server:
+        answer = run(main(server.url))
+        assert (server.requests, server.connections) == ([], 0)
+    assert (answer.failure, answer.evidence) == (Failure.BAD_ANSWER, NOTHING)
+
+
+def test_an_interim_answer_is_not_the_answer(run: Run) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    with peer(after_request(hints, hints, ok(ANSWER))) as server:
+        answer = run(post(server.url))
+    assert (answer.status, judged(answer)) == (200, Kind.ACCEPTED)
+
+
+@pytest.mark.parametrize("user", ["", f"user:{PASSWORD}@"])
+def test_without_tls_a_proxy_gets_the_whole_address_and_its_credentials(run: Run, user: str) -> None:
+    with peer(answering) as proxy:
+        answer = run(post("http://h.test:8080", times=2, proxy=f"http://{user}127.0.0.1:{proxy.port}"))
+        first, second = proxy.requests
+        assert proxy.connections == 1
+    assert judged(answer) is Kind.ACCEPTED
+    assert first == second
+    assert first.startswith(b"POST http://h.test:8080/v1/send/international HTTP/1.1\r\nHost: h.test:8080\r\n")
+    credentials = base64.b64encode(f"user:{PASSWORD}".encode())
+    assert (b"\r\nProxy-Authorization: Basic " + credentials + b"\r\n" in first) == bool(user)
 
 
 # ── cancellation, and what proves nothing by itself ───────────────────────────────────────────────────────────────
@@ -509,16 +526,6 @@ async def test_a_mocked_answer_is_judged() -> None:
         mock.post("http://127.0.0.1:9/v1/send/international", body=ANSWER)
         answer = await post("http://127.0.0.1:9")
     assert judged(answer) is Kind.ACCEPTED
-
-
-@pytest.mark.parametrize("connecting", [False, True])
-@pytest.mark.parametrize("handed_over", [False, True])
-@pytest.mark.parametrize("answered", [False, True])
-def test_only_a_connection_without_write_and_answer_proves_anything(
-    *, connecting: bool, handed_over: bool, answered: bool
-) -> None:
-    evidence = evidence_of(connecting=connecting, handed_over=handed_over, answered=answered)
-    assert (evidence is NOTHING) == (connecting and not handed_over and not answered)
 
 
 # ── the mapping of foreign exceptions ─────────────────────────────────────────────────────────────────────────────

@@ -11,9 +11,9 @@ import orjson
 import pytest
 from aiohttp.client_proto import ResponseHandler
 
-from omni_bulk import client as client_module
-from omni_bulk.client import CUTS_WINDOW, Client, Connections, CutWatch, Endpoint
+from omni_bulk.client import Client, Endpoint
 from omni_bulk.model import Evidence, Kind
+from omni_bulk.posting import CUTS_WINDOW, CutWatch, Posts
 from omni_bulk.wire import Failure, classify
 from tests.engine.conftest import Run
 from tests.engine.peer import Line, Peer, Script, peer
@@ -203,17 +203,17 @@ def test_a_request_that_was_about_to_be_written_to_a_kept_connection_is_not(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between its way to the connection and its bytes we may have understood."""
-    write = client_module._Body.write_with_length
+    connect = Posts._connect
 
     async def main(server: Peer) -> None:
         async with client_of(server) as client:
             assert await post(client) is Kind.ACCEPTED
 
-            async def late(self: Any, *given: Any) -> None:
-                client._connections.single_use = True
-                await write(self, *given)
+            async def late(self: Posts, *given: Any) -> Any:
+                self.single_use = True
+                return await connect(self, *given)
 
-            monkeypatch.setattr(client_module._Body, "write_with_length", late)
+            monkeypatch.setattr(Posts, "_connect", late)
             given = await client.post_message(b"{}", BEARER)
             assert (given.failure, given.evidence) == (Failure.CONNECTION_LOST, Evidence.NOTHING_WRITTEN)
 
@@ -244,10 +244,12 @@ def test_what_we_cut_ourselves_by_leaving_is_no_habit_of_the_server(run: Run, ca
 
 
 async def test_a_connection_that_is_gone_is_forgotten() -> None:
-    connections = Connections()
-    protocol = ResponseHandler(asyncio.get_running_loop())
-    assert [connections.was_used(protocol) for _ in range(2)] == [False, True]
-    assert len(connections._used) == 1
-    del protocol
-    gc.collect()
-    assert len(connections._used) == 0
+    async with Client(Endpoint("http://h.test", "client", "word")) as client:
+        posts = client._posts
+        assert posts is not None
+        protocol = ResponseHandler(asyncio.get_running_loop())
+        posts._used.add(protocol)
+        assert len(posts._used) == 1
+        del protocol
+        gc.collect()
+        assert len(posts._used) == 0
