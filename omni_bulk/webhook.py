@@ -16,13 +16,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import orjson
-from aiohttp import web
 
 from omni_bulk.errors import LedgerError, SettingsError, Stopped
 from omni_bulk.joining import read_json
 from omni_bulk.reports import Collector
+
+if TYPE_CHECKING:
+    from aiohttp import web  # 67 ms of CPU that nobody who only sends should pay
 
 SIGNATURE, TIMESTAMP = "x-ib-signature", "x-ib-timestamp"
 TOLERANCE = 300.0  # s by which the signed timestamp may differ from our clock (next API)
@@ -118,6 +121,8 @@ class WebhookServer:
 
     async def serve(self, host: str, port: int, over: asyncio.Event, ready: Callable[[str, int], None]) -> None:
         """Listens until `over`; `ready` gets the address. Raises SettingsError when it cannot listen."""
+        from aiohttp import web  # noqa: PLC0415  see above
+
         server = web.Server(self._answer, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=ANSWER_BY)
         await runner.setup()
@@ -135,7 +140,7 @@ class WebhookServer:
             await asyncio.gather(confirming, return_exceptions=True)
             await runner.cleanup()
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: "web.BaseRequest") -> "web.Response":
         if request.method != "POST":
             return _response(_refusal(HTTPStatus.METHOD_NOT_ALLOWED))
         body = bytearray()
@@ -168,5 +173,7 @@ class WebhookServer:
                 return
 
 
-def _response(receipt: Receipt) -> web.Response:
+def _response(receipt: Receipt) -> "web.Response":
+    from aiohttp import web  # noqa: PLC0415  see above
+
     return web.Response(status=receipt.status, body=receipt.body, content_type=receipt.content_type)

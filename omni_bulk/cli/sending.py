@@ -1,6 +1,7 @@
 """What `send` does: plan, question, progress, summary, signals."""
 
 import asyncio
+import gc
 import os
 import shlex
 import sys
@@ -54,6 +55,7 @@ def main(given: dict[str, Any]) -> int:
         with Ending(given["summary_json"]) as ending:
             order = order_of(given)
             screen.language = order.lang
+            gc.freeze()  # what is loaded by now lives to the end: no need to look through it again
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 return runner.run(Sending(order, screen, ending).go())
 

@@ -113,7 +113,7 @@ class Ledger:
 
         Gives the messages that were not claimed, and why: the slug of a bar (`bars`), or the stop of a bound on money.
         """
-        return self._writer.submit(partial(self._claim, messages=messages, now=now))
+        return self._writer.submit(partial(self._claim, messages=messages, now=now), messages=len(messages))
 
     def _claim(self, tx: Transaction, messages: Sequence[int], now: int) -> Mapping[int, str | Stopped]:
         if self._writer.failure is not None:
@@ -128,7 +128,7 @@ class Ledger:
         return self._writer.submit(partial(book.take_back, message=message))
 
     def settle(self, campaign: CampaignRow, message: int, result: Result) -> "asyncio.Future[Result]":
-        """The result as written, with its `seq`. May linger 20 ms for company."""
+        """The result as written, with its `seq`. May wait 10 ms for company."""
         return self._writer.submit(book.Settle(campaign.id, message, result), patient=True)
 
 
