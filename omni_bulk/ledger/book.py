@@ -7,6 +7,7 @@ subclass of `int`, and that takes 10 µs a value.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -222,6 +223,11 @@ _KNOWN = (
     "SELECT id, state, reason, digest, number_digest, text_digest, version, run, ref, row FROM message "
     "WHERE campaign = ? AND identity = ?"
 )
+_COLUMNS = (
+    "campaign, identity, ref, duplicate_of, state, run, row, version, number, from_, country, encoding, segments, warnings, "
+    "digest, number_digest, text_digest, reason"
+)
+_MARKS = f"(?{', ?' * len(_COLUMNS.split(','))})"  # for these and the id
 Planned = dict[bytes, tuple[Any, ...]]  # by identity: itself, state, reason, the three digests, version
 
 
@@ -242,9 +248,39 @@ class Admitter:
 
     def admit(self, tx: Transaction, entries: Iterable[Entry]) -> list[Admitted]:
         bars = self.bars if self.bars is not None and self.bars.asks(tx.db, self.campaign.id) else None
+        entries = list(entries)
         if self.dry:
-            return self._plan_all(tx, list(entries), bars)
-        return [self._admit(tx, entry, bars) for entry in entries]
+            return self._plan_all(tx, entries, bars)
+        plain = bars is None and self.resends is None and not self.adopting
+        new = self._first_all(tx, entries) if plain else {}
+        return [
+            Admitted(entry, Admit.SEND, new[entry.identity]) if entry.identity in new else self._admit(tx, entry, bars)
+            for entry in entries
+        ]
+
+    def _first_all(self, tx: Transaction, entries: Sequence[Entry]) -> dict[bytes, int]:
+        """`first` for all messages of a block that nothing is known of: their ids, by identity.
+
+        Two statements in place of two for each, which saves 15 µs a message: every statement lets go of the
+        interpreter, and has to wait for it again.
+        """
+        often = Counter(entry.identity for entry in entries)
+        marks = ",".join("?" * len(often))
+        sql = f"SELECT identity FROM message WHERE campaign = ? AND identity IN ({marks})"  # noqa: S608  of marks
+        known = {identity for (identity,) in tx.db.execute(sql, (self.campaign.id, *often))}
+        new = [
+            entry for entry in entries
+            if isinstance(entry.item, Message) and often[entry.identity] == 1 and entry.identity not in known
+        ]  # fmt: skip
+        if not new:
+            return {}
+        first = last_message(tx.db) + 1
+        values: list[object] = []
+        for message, entry in enumerate(new, first):
+            values += (message, *self._row(entry, State.READY, None, entry.ref, None))
+        rows = ",".join([_MARKS] * len(new))
+        tx.db.execute(f"INSERT INTO message (id, {_COLUMNS}) VALUES {rows}", values)  # noqa: S608  of marks
+        return {entry.identity: message for message, entry in enumerate(new, first)}
 
     def _admit(self, tx: Transaction, entry: Entry, bars: Bars | None) -> Admitted:
         row = tx.db.execute(_KNOWN, (self.campaign.id, entry.identity)).fetchone()
@@ -383,17 +419,17 @@ class Admitter:
         self, tx: Transaction, entry: Entry, state: State, reason: str | None, duplicate_of: str | None = None
     ) -> int:
         ref = None if duplicate_of is not None else entry.ref
-        return int(
-            tx.db.execute(
-                "INSERT INTO message (campaign, identity, ref, duplicate_of, state, run, row, version, number, from_, "
-                "country, encoding, segments, warnings, digest, number_digest, text_digest, reason) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self.campaign.id, entry.identity, ref, duplicate_of, int(state), self.run, entry.item.row,
-                    self.campaign.template_version, *_content(entry), reason,
-                ),
-            ).lastrowid
-            or 0
+        row = (None, *self._row(entry, state, reason, ref, duplicate_of))
+        sql = f"INSERT INTO message (id, {_COLUMNS}) VALUES {_MARKS}"  # noqa: S608  of constants
+        return int(tx.db.execute(sql, row).lastrowid or 0)
+
+    def _row(
+        self, entry: Entry, state: State, reason: str | None, ref: str | None, duplicate_of: str | None
+    ) -> tuple[object, ...]:
+        """The values of `_COLUMNS`."""
+        return (
+            self.campaign.id, entry.identity, ref, duplicate_of, int(state), self.run, entry.item.row,
+            self.campaign.template_version, *_content(entry), reason,
         )  # fmt: skip
 
     def _told(
@@ -607,10 +643,11 @@ WIRE_SUFFIX = "~2"  # no ref of an input may end so
 
 
 def _claims(db: sqlite3.Connection, messages: Sequence[int], now: int) -> dict[int, Claimed]:
-    """What these messages cost, read at once: with `RETURNING` each claim would take 20 µs more."""
+    """What these messages cost, read as one value: each further row lets go of the interpreter, and waits for it."""
     marks = ",".join("?" * len(messages))
-    sql = f"SELECT id, campaign, country, number, segments FROM message WHERE id IN ({marks})"  # noqa: S608  of marks
-    rows = db.execute(sql, messages)
+    columns = "json_group_array(json_array(id, campaign, country, number, segments))"
+    sql = f"SELECT {columns} FROM message WHERE id IN ({marks})"  # noqa: S608  of marks
+    rows = orjson.loads(db.execute(sql, messages).fetchone()[0])
     return {
         message: Claimed(campaign, country, number, parts, now) for message, campaign, country, number, parts in rows
     }

@@ -66,8 +66,8 @@ def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Kind]]:
 
 @pytest.fixture(autouse=True)
 def _results_wait_for_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One message after the other: 20 ms for each would be most of the time these tests take."""
-    monkeypatch.setattr("omni_bulk.ledger.writer.LINGER", 0.0)
+    """One message after the other: 10 ms for each would be most of the time these tests take."""
+    monkeypatch.setattr("omni_bulk.ledger.writer.SPACING", 0.0)
 
 
 @pytest.fixture(autouse=True)

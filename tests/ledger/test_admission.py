@@ -3,6 +3,7 @@
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -308,3 +309,32 @@ def test_a_plan_says_what_the_run_does_and_writes_nothing(
         assert all(times == 1 for times in sends.values())
         seqs = [from_line(line).seq for line in desk.lines()]
         assert seqs == list(range(1, desk.reread().seq + 1))
+
+
+# ── blocks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TOLD = (
+    "SELECT identity, ref, duplicate_of, state, row, number, digest, reason, seq, copy FROM message ORDER BY identity"
+)
+
+
+@given(before=ROWS, ends=st.lists(ENDS, max_size=12), rows=ROWS, cuts=st.sets(st.integers(1, 11)))
+def test_rows_fare_the_same_in_whatever_blocks_they_come(
+    before: list[Message | Problem], ends: list[Status | None], rows: list[Message | Problem], cuts: set[int]
+) -> None:
+    """The messages of a block that nobody knows yet are written with one statement."""
+    rows = [replace(row, row=place) for place, row in enumerate(rows, 1)]
+    one_by_one, in_blocks = make_desk(), make_desk()
+    in_blocks.identities = one_by_one.identities
+    with closing(one_by_one.db), closing(in_blocks.db):
+        history(one_by_one, before, ends)
+        history(in_blocks, before, ends)
+        alone, together = one_by_one.begin(), in_blocks.begin()
+        edges = [0, *sorted(cuts), len(rows)]
+        singly = [told(one_by_one.admit(alone, row))[0] for row in rows]
+        blocks = [in_blocks.admit(together, *rows[start:end]) for start, end in pairwise(edges)]
+        assert [one for block in blocks for one in told(block)] == singly
+        assert list(in_blocks.db.execute(_TOLD)) == list(one_by_one.db.execute(_TOLD))
+        for admitted in (one for block in blocks for one in block if one.do is Admit.SEND):
+            row = in_blocks.db.execute("SELECT identity, row FROM message WHERE id = ?", (admitted.id,)).fetchone()
+            assert row == (admitted.entry.identity, admitted.entry.item.row)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -119,8 +120,11 @@ async def test_a_release_and_a_new_claim_keep_their_order(rig: Rig) -> None:
     assert rig.seen()[0] is State.READY
 
 
-async def test_a_result_waits_for_company_and_a_claim_brings_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "LINGER", 3600.0)
+async def test_a_result_waits_for_company_and_a_claim_after_a_quiet_moment_brings_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SPACING", 3600.0)
+    rig.ledger._writer._began = -3600.0
     before = rig.ledger.commits
     settled = rig.settle(0)
     await rig.claim(1)
@@ -128,9 +132,24 @@ async def test_a_result_waits_for_company_and_a_claim_brings_it(rig: Rig, monkey
     assert rig.ledger.commits == before + 1
 
 
-async def test_a_result_without_company_is_committed_after_its_linger(rig: Rig) -> None:
+async def test_a_claim_right_after_a_commit_waits_for_company_until_it_is_enough(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SPACING", 3600.0)
+    monkeypatch.setattr(writer, "COMPANY", 4)
+    before = rig.ledger.commits
+    claims = [rig.claim(0), rig.claim(1, 2)]
+    wanted = rig.ledger._writer._wanted_at
+    assert wanted is not None
+    assert wanted - time.monotonic() > 3000
+    await asyncio.gather(*claims, rig.claim(3))
+    assert rig.ledger.commits == before + 1
+
+
+async def test_what_has_no_company_is_committed_after_a_while(rig: Rig) -> None:
     assert (await rig.settle(0)).seq == 1
-    assert rig.seen()[0] is State.ACCEPTED
+    await rig.claim(1)
+    assert rig.seen()[:2] == [State.ACCEPTED, State.CLAIMED]
 
 
 async def test_the_wal_is_copied_into_the_file_now_and_then(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,7 +477,7 @@ async def test_a_follower_that_fails_ends_the_claims_and_not_the_recording(
 
 
 async def test_closing_commits_what_is_pending(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "LINGER", 3600.0)
+    monkeypatch.setattr(writer, "SPACING", 3600.0)
     settled = rig.settle(0)
     await rig.ledger.close()
     await rig.ledger.close()
