@@ -12,8 +12,6 @@ The first attempt is a plain call; tenacity takes over only after a verdict that
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
@@ -21,7 +19,7 @@ from omni_bulk.auth import Tokens
 from omni_bulk.client import Client
 from omni_bulk.errors import Stopped
 from omni_bulk.gate import Barred, Gate
-from omni_bulk.ledger import Ledger, book
+from omni_bulk.ledger import Ledger, book, committed
 from omni_bulk.model import CampaignRow, Kind, Message, Result, Status, Verdict
 from omni_bulk.policy import Action, Step, account_stop, allows_another, backoff, decide, may_have_left
 from omni_bulk.results import changed, iso
@@ -149,7 +147,7 @@ class Worker:
 
     async def _take_back(self, job: Job) -> None:
         write = self._ledger.release(job.id, job.attempts)
-        await _until_done(write)
+        await committed(write)
         write.result()
         job.busy = False
 
@@ -202,7 +200,7 @@ class Worker:
         )
         write = self._ledger.settle(job.campaign, job.id, result)
         try:
-            await _until_done(write)
+            await committed(write)
         finally:
             if write.exception() is None:
                 job.result, job.busy = write.result(), False
@@ -222,23 +220,3 @@ class Worker:
 def _go_on(job: Job) -> None:
     if job.last:
         raise Stopped("sending has ended; run again to go on", reason="interrupted", exit_code=75)
-
-
-async def _until_done(write: "asyncio.Future[Any]") -> None:
-    """Waits for a commit, also through a cancellation: it is raised when the disk has answered, not before."""
-    cancelled: asyncio.CancelledError | None = None
-    while not write.done():
-        try:
-            # Not `asyncio.wait`, which takes 8 µs; and awaiting it would cancel it.
-            told = asyncio.get_running_loop().create_future()
-            write.add_done_callback(partial(_tell, told))
-            await told
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-
-
-def _tell(told: "asyncio.Future[None]", _: object) -> None:
-    if not told.done():
-        told.set_result(None)

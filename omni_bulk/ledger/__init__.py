@@ -19,12 +19,12 @@ from omni_bulk.ledger.book import Admitted, Admitter, Single
 from omni_bulk.ledger.leases import Lease, Part
 from omni_bulk.ledger.schema import glance, ledger_key, no_ledger, open_ledger, read_ledger, scratch
 from omni_bulk.ledger.till import Till
-from omni_bulk.ledger.writer import Follower, Transaction, Writer
+from omni_bulk.ledger.writer import Follower, Transaction, Writer, committed
 from omni_bulk.model import CampaignRow, Entry, Result
 
 __all__ = [
-    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "book", "no_ledger",
-    "read_ledger", "scratch",
+    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "book", "committed",
+    "no_ledger", "read_ledger", "scratch",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -106,7 +106,10 @@ class Ledger:
         self._writer.follow(campaign.id, follower)
 
     async def admit(self, admitter: Admitter, entries: Sequence[Entry]) -> list[Admitted]:
-        return await self.write(partial(_admit, admitter, entries))
+        """The decision about each entry; what is settled with them is told in the order of its `seq`."""
+        write: asyncio.Future[list[Admitted]] = self._writer.submit(partial(_admit, admitter, entries))
+        await committed(write)
+        return write.result()
 
     def claim(self, messages: Sequence[int], now: int) -> "asyncio.Future[Mapping[int, str | Stopped]]":
         """Durable before the future resolves. Refused with LedgerError once anything could not be written.

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from time import monotonic
 from typing import Any
@@ -272,3 +273,26 @@ def _resolve(outcomes: Outcomes) -> None:
             future.exception()  # a release may have nobody who awaits it; `failure` keeps what matters
         else:
             future.set_result(outcome)
+
+
+async def committed(write: asyncio.Future[Any]) -> None:
+    """Waits for a commit, also through a cancellation: it is raised when the disk has answered, not before.
+
+    All who wait in this way go on in the order of what they submitted; who awaits the future itself overtakes them.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not write.done():
+        try:
+            # Not `asyncio.wait`, which takes 8 µs; and awaiting it would cancel it.
+            told = asyncio.get_running_loop().create_future()
+            write.add_done_callback(partial(_tell, told))
+            await told
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+def _tell(told: asyncio.Future[None], _: object) -> None:
+    if not told.done():
+        told.set_result(None)

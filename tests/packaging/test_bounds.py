@@ -3,7 +3,6 @@
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -42,9 +41,3 @@ def test_a_requirement_without_one_is_refused(tmp_path: Path, loose: str) -> Non
     file.write_text(f'[project]\ndependencies = ["{loose}"]\n')
     with pytest.raises(ValueError, match="no lower bound"):
         bounds(pyproject=file)
-
-
-def test_the_evidence_of_what_left_is_public_from_the_lowest_aiohttp_on() -> None:
-    (lowest,) = [one.lowest for one in bounds() if one.name == "aiohttp"]
-    assert numbers(lowest) >= [3, 14, 4]  # 3.14.0 to 3.14.3 have no UploadTracker
-    assert hasattr(aiohttp, "UploadTracker")
