@@ -24,7 +24,7 @@ from pathlib import Path
 
 from omni_bulk.identity import Identities, own_ref
 from omni_bulk.joining import key_digest
-from omni_bulk.ledger import book
+from omni_bulk.ledger import Admitted, Admitter, book
 from omni_bulk.ledger.report_file import open_reports
 from omni_bulk.ledger.schema import ledger_key, open_ledger
 from omni_bulk.ledger.writer import Transaction
@@ -207,7 +207,7 @@ def hot_path(db: sqlite3.Connection, count: int = 20_000) -> float:
     campaign = book.make_campaign(Transaction(db), 1, f"next-{time.time_ns()}", NOW)
     identities = Identities(ledger_key(db), campaign.uuid)
     run = book.begin_run(Transaction(db), campaign.id, pid=1, host="here", now=NOW, options="{}", input_digest=None)
-    admitter = book.Admitter(campaign, identities, run)
+    admitter = Admitter(campaign, identities, run)
     made = [Message(number_of(n), "0212345678", f"Hello {n}", "KR", "GSM-7", 1, n + 2) for n in range(count)]
     entries = [identities.entry(one) for one in made]
     began = time.monotonic()
@@ -222,7 +222,7 @@ def hot_path(db: sqlite3.Connection, count: int = 20_000) -> float:
     return (time.monotonic() - began) / count
 
 
-def settle(tx: Transaction, campaign: CampaignRow, one: book.Admitted) -> None:
+def settle(tx: Transaction, campaign: CampaignRow, one: Admitted) -> None:
     draft = book.result_of(one.entry, campaign)
     book.settle(tx, campaign.id, one.id, replace(draft, status=Status.ACCEPTED, msg_key=f"k{one.id}", code="A000"))
 

@@ -25,7 +25,7 @@ from omni_bulk.guards import MAX_FAILURE_RATE, MAX_UNKNOWN_RATE
 from omni_bulk.hooks import Hooks
 from omni_bulk.identity import Identities
 from omni_bulk.ledger import Admitter, Transaction, book, places, settling
-from omni_bulk.ledger.book import Resends
+from omni_bulk.ledger.admission import Resends
 from omni_bulk.ledger.till import spent_by_campaign
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow

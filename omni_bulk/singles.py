@@ -15,7 +15,7 @@ from omni_bulk.account import Account
 from omni_bulk.errors import RefConflict, SettingsError, Stopped
 from omni_bulk.guards import RateGuard
 from omni_bulk.identity import Identities
-from omni_bulk.ledger import Admitted, Admitter, Single, Transaction, book
+from omni_bulk.ledger import Admitted, Admitter, Single, Transaction, admission, book
 from omni_bulk.lock import is_alive, owner_path
 from omni_bulk.model import CampaignRow, Entry, Message, Recipient, Result, Status
 from omni_bulk.records import usable_ref
@@ -260,4 +260,6 @@ def _begin(tx: Transaction, account: int, now: int, owner: str, ledger: Path) ->
 
 
 def _admit(tx: Transaction, admitter: Admitter, entry: Entry, owner: str, ledger: Path) -> tuple[Single, Admitted]:
-    return book.admit_single(tx, admitter, entry, owner=owner, alive=lambda other: is_alive(owner_path(ledger, other)))
+    return admission.admit_single(
+        tx, admitter, entry, owner=owner, alive=lambda other: is_alive(owner_path(ledger, other))
+    )

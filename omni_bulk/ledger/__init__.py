@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from omni_bulk.errors import LedgerError, Stopped
-from omni_bulk.ledger import book
+from omni_bulk.ledger import admission, book
+from omni_bulk.ledger.admission import Admitted, Admitter, Single
 from omni_bulk.ledger.bars import Bars
-from omni_bulk.ledger.book import Admitted, Admitter, Single
 from omni_bulk.ledger.leases import Lease, Part
 from omni_bulk.ledger.schema import glance, ledger_key, no_ledger, open_ledger, read_ledger, scratch
 from omni_bulk.ledger.till import Till
@@ -23,7 +23,7 @@ from omni_bulk.ledger.writer import Follower, Transaction, Writer, committed
 from omni_bulk.model import CampaignRow, Entry, Result
 
 __all__ = [
-    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "book", "committed",
+    "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "admission", "book", "committed",
     "no_ledger", "read_ledger", "scratch",
 ]  # fmt: skip
 

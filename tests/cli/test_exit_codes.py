@@ -14,7 +14,7 @@ import pytest
 
 from omni_bulk import auth, gate, lock, policy, wire, worker
 from omni_bulk.client import Client
-from omni_bulk.ledger import book
+from omni_bulk.ledger import Admitter, book
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import Evidence
 from omni_bulk.sandbox import Sandbox
@@ -256,13 +256,13 @@ def test_75_interrupted_while_it_begins_sends_nothing(
 
 
 def test_75_interrupted_while_planning(call: Call, api: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = book.Admitter.admit
+    real = Admitter.admit
 
     def admit(self: Any, *given: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
         return real(self, *given)
 
-    monkeypatch.setattr(book.Admitter, "admit", admit)
+    monkeypatch.setattr(Admitter, "admit", admit)
     write_list(2_000)
     ran = call(*USUAL[:-1], "--summary-json", "summary.json")
     assert ran.code == 75

@@ -513,7 +513,7 @@ async def test_when_the_ledger_breaks_nothing_more_is_sent_and_all_is_told(
     """From the hundredth operation of this kind on, the disk is full."""
     unrecorded: list[Result] = []
     calls = 0
-    operation = getattr(book.Admitter if which == "admit" else book, which)
+    operation = getattr(Admitter if which == "admit" else book, which)
 
     def breaking(*args: Any, **more: Any) -> Any:
         nonlocal calls
@@ -532,7 +532,7 @@ async def test_when_the_ledger_breaks_nothing_more_is_sent_and_all_is_told(
         return settle_all(tx, those)
 
     settle_all = book.settle_all
-    monkeypatch.setattr(book.Admitter if which == "admit" else book, which, breaking)
+    monkeypatch.setattr(Admitter if which == "admit" else book, which, breaking)
     if which == "settle":
         monkeypatch.setattr(book, "settle_all", breaking_all)
     faults = {"a020": 0.3} if which == "release" else {}

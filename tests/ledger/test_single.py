@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from omni_bulk.ledger import Admitted, Ledger, Single, book
+from omni_bulk.ledger import Admitted, Admitter, Ledger, Single, admission, book
 from omni_bulk.ledger.schema import open_ledger
 from omni_bulk.lock import is_alive, owner_path
 from omni_bulk.model import Message, Problem, State, Status
@@ -27,7 +27,7 @@ def desk() -> Desk:
 def ask(desk: Desk, made: Message | Problem, *, owner: str = ME, alive: bool = False) -> tuple[Single, Admitted]:
     admitter = desk.begin()
     admitter.run = 0
-    return book.admit_single(desk.tx, admitter, desk.entry(made), owner=owner, alive=lambda _: alive)
+    return admission.admit_single(desk.tx, admitter, desk.entry(made), owner=owner, alive=lambda _: alive)
 
 
 def left(desk: Desk, state: State, holder: str, made: Message = MADE) -> int:
@@ -128,7 +128,7 @@ def test_an_owner_is_dead_when_its_process_is(tmp_path: Path) -> None:
 
         def fate() -> Single:
             admitter = desk.begin()
-            return book.admit_single(
+            return admission.admit_single(
                 desk.tx, admitter, desk.entry(MADE), owner=ME, alive=lambda who: is_alive(owner_path(path, who))
             )[0]
 
@@ -149,8 +149,8 @@ async def test_of_two_who_bring_one_ref_at_once_one_sends(tmp_path: Path) -> Non
         entry = desk.entry(MADE)
         return (
             await ledger.write(
-                lambda tx: book.admit_single(
-                    tx, book.Admitter(desk.campaign, desk.identities, 0), entry, owner=owner, alive=lambda _: True
+                lambda tx: admission.admit_single(
+                    tx, Admitter(desk.campaign, desk.identities, 0), entry, owner=owner, alive=lambda _: True
                 )
             )
         )[0]
