@@ -46,8 +46,9 @@ async def blocks(recipients: Recipients) -> Blocks:
             yield [], True
     finally:
         reading.add_done_callback(_heard)
+        made.left = True
         if isinstance(rest, GeneratorType):
-            with suppress(ValueError):  # a thread is still in it: it goes when that one lets go
+            with suppress(ValueError):  # a thread is still in it, and closes it when it comes out
                 rest.close()
 
 
@@ -62,9 +63,10 @@ def _heard(reading: "asyncio.Future[list[Recipient]]") -> None:
 
 
 class _Numbered:
-    """Mappings become recipients; items without a row number get 1, 2, 3 …"""
+    """Mappings become recipients; items without a row number get 1, 2, 3 … Once `left`, nobody wants more of them."""
 
     def __init__(self) -> None:
+        self.left = False
         self._shapes = Shapes()
         self._count = 0
 
@@ -86,6 +88,8 @@ def _take(rest: Iterator[Row], size: int, made: _Numbered) -> list[Recipient]:
         if len(rows) == size or came - asked > HASTE:
             break
         asked = came
+    if made.left and isinstance(rest, GeneratorType):
+        rest.close()
     return rows
 
 

@@ -278,8 +278,10 @@ async def test_a_cancelled_reader_leaves_nothing_behind(kind: str, turns: int) -
     assert left.closed or turns < 2
 
 
-async def test_a_list_that_is_being_read_is_left_to_its_thread() -> None:
+@pytest.mark.parametrize("later", [0.0, 100.0])  # whether its thread asks for one more row, or comes out with this one
+async def test_a_list_that_is_being_read_is_left_to_its_thread(monkeypatch: pytest.MonkeyPatch, later: float) -> None:
     entered, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr(feed, "monotonic", lambda: later if go_on.is_set() else 0.0)
 
     def waiting() -> Iterator[Row]:
         try:
