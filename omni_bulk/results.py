@@ -48,7 +48,8 @@ def epoch_ms(text: str | None) -> int | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return round(((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) / _MILLISECOND)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    return since // _MILLISECOND if at.microsecond % 1000 == 0 else round(since / _MILLISECOND)
 
 
 def to_line(result: Result) -> bytes:
