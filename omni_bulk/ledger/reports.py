@@ -23,6 +23,7 @@ BLOCK = 200  # reports of one transaction, so that nobody waits long for the wri
 WIDE = 2_000  # of one transaction of an import: some 40 ms, and the ends of the indexes are written once for ten blocks
 AT_ONCE = 1_000  # reports that one statement stores: each has 19 values, and SQLite takes 32,766
 LEARN = 10_000  # msgKeys learnt in one transaction: some 40 ms
+WEIGHTY = 500  # reports that count like one operation towards the next checkpoint: wide ones write fewer pages each
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
 
 _FIELDS = (
@@ -229,13 +230,15 @@ _BY_KEY = (
 
 def bearers(db: sqlite3.Connection, account: int, msg_keys: Iterable[str]) -> dict[str, int]:
     """The account's messages that bear these msgKeys. In one question: one for each would take three times as long."""
-    digests = {_key_of(msg_key): msg_key for msg_key in msg_keys if msg_key}
+    wanted = {*msg_keys} - {""}
+    digests = {_key_of(msg_key): msg_key for msg_key in wanted}
     found: dict[str, int] = {}
     ((told,),) = db.execute(_BY_KEY, (orjson.dumps([*digests]).decode(), account))
     for digest, msg_key, message in orjson.loads(told):
         # A message that was accepted without a msgKey has it from its report.
-        if msg_key is None or msg_key == digests[digest]:
-            found[digests[digest]] = message
+        bears = digests[digest] if msg_key is None else msg_key
+        if bears in wanted:
+            found[bears] = message
     return found
 
 
@@ -294,7 +297,7 @@ def store(tx: Transaction, account: int, rows: Sequence[Row]) -> Stored:
     keyed: dict[bytes, Row] = {}
     for row in rows:
         keyed.setdefault(row[0], row)  # of copies in one block the first stays
-    ours = bearers(tx.db, account, {row[1] for row in keyed.values()})
+    ours = bearers(tx.db, account, [row[1] for row in keyed.values()])
     last = tx.db.execute("SELECT coalesce(max(id), 0) FROM report").fetchone()[0]
     several = list(keyed.values())
     fresh = sum(_add(tx.db, account, several[at : at + AT_ONCE], ours) for at in range(0, len(several), AT_ONCE))
@@ -310,7 +313,7 @@ def store(tx: Transaction, account: int, rows: Sequence[Row]) -> Stored:
         "collected = collected + excluded.collected, duplicates = duplicates + excluded.duplicates"
     )
     tx.db.execute(sql, (account, stored.fresh, stored.duplicates))
-    tx.weight += len(rows) // BLOCK
+    tx.weight += len(rows) // WEIGHTY
     return stored
 
 
