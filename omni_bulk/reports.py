@@ -393,7 +393,7 @@ def _some(reading: Iterator[object], now: int) -> tuple[list[Row], Exception | N
     error: Exception | None = None
     try:
         for raw in islice(reading, CHUNK):
-            rows.append(reports.row_of(read_report(raw, source=Way.IMPORT, proven=True, received_at=now)))
+            rows.append(reports.row_of(read_report(raw, source=Way.IMPORT, proven=True, received_at=now)))  # noqa: PERF401  kept when it breaks off
     except Exception as ended:  # noqa: BLE001  the caller raises it, once the rest is stored
         error = ended
     rows.sort(key=itemgetter(0))

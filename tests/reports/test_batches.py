@@ -117,11 +117,11 @@ def test_any_split_ends_alike(
         ("r-9", 2, "k-9"),
         ("r-3", 2 if settled else 5, "k-3" if settled else None),
     ]
-    for which in came:
+    for which, proven in came.items():
         raw, (verdict, ref, reason) = POOL[which]
         if which in SETTLING and not settled:
             verdict, reason = "hint", "not_authenticated"
-        row = (raw.get("msgKey", ""), raw["reportType"], raw["reportCode"], int(came[which]), verdict, ref, reason)
+        row = (raw.get("msgKey", ""), raw["reportType"], raw["reportCode"], int(proven), verdict, ref, reason)
         expected.append(row)  # type: ignore[arg-type]
     reports_found = [row for row in found if row[4]]
     assert sorted(map(repr, [*reports_found, *(row[:3] for row in found if not row[4])])) == sorted(map(repr, expected))
