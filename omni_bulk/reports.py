@@ -37,7 +37,7 @@ from omni_bulk.projection import Projection
 
 CHECKPOINT_EVERY = 50  # transactions of a poll, or 25,000 reports: some 100 MB of WAL
 IDLE_FIRST, IDLE_MAX, IDLE_GROWTH = 2.0, 30.0, 1.5  # s between polls that found nothing
-CHUNK = 20_000  # reports of an import that are sorted in memory, then stored and judged: 25 MB
+CHUNK = 40_000  # reports of an import that are sorted in memory, then stored and judged: 50 MB
 HOUR = 3_600_000  # ms
 ASK_AGAIN = 6 * HOUR  # ms until a message is inquired about again, so that a broken-off inquiry goes on where it was
 INQUIRY_RATE = 5.0  # questions a second

@@ -40,6 +40,7 @@ def _second(epoch: int) -> str:
     return (_EPOCH + timedelta(seconds=epoch)).isoformat(timespec="seconds")[:19]
 
 
+@lru_cache(maxsize=4_096)  # of reports: the API tells whole seconds, so the same few come again and again
 def epoch_ms(text: str | None) -> int | None:
     """The way back from `iso`; None for what is no timestamp."""
     if not text:

@@ -21,7 +21,7 @@ from omni_bulk.results import from_line
 
 BLOCK = 200  # reports of one transaction, so that nobody waits long for the write lock
 WIDE = 2_000  # of one transaction of an import: some 40 ms, and the ends of the indexes are written once for ten blocks
-AT_ONCE = 1_000  # reports that one statement stores: each has 19 values, and SQLite takes 32,766
+AT_ONCE = (1_000, 200, 20, 1)  # reports that one statement stores: each has 19 values, and SQLite takes 32,766
 LEARN = 10_000  # msgKeys learnt in one transaction: some 40 ms
 WEIGHTY = 500  # reports that count like one operation towards the next checkpoint: wide ones write fewer pages each
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
@@ -299,8 +299,7 @@ def store(tx: Transaction, account: int, rows: Sequence[Row]) -> Stored:
         keyed.setdefault(row[0], row)  # of copies in one block the first stays
     ours = bearers(tx.db, account, [row[1] for row in keyed.values()])
     last = tx.db.execute("SELECT coalesce(max(id), 0) FROM report").fetchone()[0]
-    several = list(keyed.values())
-    fresh = sum(_add(tx.db, account, several[at : at + AT_ONCE], ours) for at in range(0, len(several), AT_ONCE))
+    fresh = _add(tx.db, account, list(keyed.values()), ours)
     known = _known(tx.db, account, keyed, last) if fresh < len(keyed) else set()
     for key in known:
         tx.db.execute(_REOPEN, (account, key))
@@ -319,11 +318,16 @@ def store(tx: Transaction, account: int, rows: Sequence[Row]) -> Stored:
 
 def _add(db: sqlite3.Connection, account: int, rows: Sequence[Row], ours: Mapping[str, int]) -> int:
     """Stores them but for copies, and gives how many that were."""
-    values: list[object] = []
-    for row in rows:
-        message = ours.get(row[1])
-        values += (account, bytearray(row[0]), *row[1:], message, None if message is None else _JOINED)
-    return db.execute(_insert(len(rows)), tuple(values)).rowcount
+    added = at = 0
+    for size in AT_ONCE:
+        while at + size <= len(rows):
+            values: list[object] = []
+            for row in rows[at : at + size]:
+                message = ours.get(row[1])
+                values += (account, bytearray(row[0]), *row[1:], message, None if message is None else _JOINED)
+            added += db.execute(_insert(size), tuple(values)).rowcount
+            at += size
+    return added
 
 
 _JOINED = str(Whose.JOINED)

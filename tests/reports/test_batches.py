@@ -103,7 +103,7 @@ def test_any_split_ends_alike(
     sizes = (
         patch.object(reports, "CHUNK", chunk),
         patch.object(reports, "WIDE", wide),
-        patch.object(sql, "AT_ONCE", at_once),
+        patch.object(sql, "AT_ONCE", (at_once, 1)),
     )
     digest = patch.object(sql, "key_digest", lambda _: bytes(8)) if collide else patch.object(sql, "BLOCK", 200)
     with tempfile.TemporaryDirectory() as folder, sizes[0], sizes[1], sizes[2], digest:
