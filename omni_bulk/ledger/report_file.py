@@ -134,9 +134,7 @@ def _prepare(db: sqlite3.Connection, path: Path, ledger: Path) -> None:
     db.execute("PRAGMA main.synchronous = FULL")
     db.execute("PRAGMA fullfsync = 1")
     db.execute("PRAGMA main.wal_autocheckpoint = 0")
-    db.execute(
-        "PRAGMA main.cache_size = -32768"
-    )  # KiB; reports come in about the order of their times, and so enter the indexes
+    db.execute("PRAGMA main.cache_size = -32768")  # KiB; reports enter the indexes about in the order of their times
     db.execute("BEGIN IMMEDIATE")
     if int(db.execute("PRAGMA main.user_version").fetchone()[0]) == 0:  # another process may have been faster
         for statement in _TABLES.format(into="").split(";\n")[:-1]:

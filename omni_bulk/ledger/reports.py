@@ -1,6 +1,6 @@
 """What is written and read of delivery reports: the SQL of `report_file`.
 
-Functions that write take the open transaction of the reports file and at most `BLOCK` rows; they never commit. Functions
+Functions that write take the open transaction of the reports file and at most `WIDE` rows; they never commit. Functions
 that read work on that connection, and on a reader of the ledger with the reports attached (`report_file.attach_reports`).
 """
 
@@ -20,10 +20,10 @@ from omni_bulk.model import Report, State, Way, Whose
 from omni_bulk.results import from_line
 
 BLOCK = 200  # reports of one transaction, so that nobody waits long for the write lock
-WIDE = 2_000  # of one transaction of an import: some 40 ms, and the ends of the indexes are written once for ten blocks
+WIDE = 2_000  # of one transaction of an import: some 40 ms, and pages that ten blocks would write are written once
 AT_ONCE = (1_000, 200, 20, 1)  # reports that one statement stores: each has 19 values, and SQLite takes 32,766
+WEIGHTY = 500  # reports that count like one operation towards the next checkpoint, as wide ones write fewer pages each
 LEARN = 10_000  # msgKeys learnt in one transaction: some 40 ms
-WEIGHTY = 500  # reports that count like one operation towards the next checkpoint: wide ones write fewer pages each
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
 
 _FIELDS = (
@@ -197,6 +197,9 @@ def _mark_of(db: sqlite3.Connection, campaign: int, seq: int) -> bytes | None:
     return f"{row[0]} {line.status} {line.msg_key} {line.sent_at}".encode()
 
 
+_ANY_STRAY = "SELECT EXISTS (SELECT 1 FROM report INDEXED BY report_stray WHERE message IS NULL)"
+
+
 def catch_up(tx: Transaction, campaign: int, after: int) -> int:
     """Learns the msgKeys in the next `LEARN` lines of a campaign. Gives the last line looked at."""
     next_lines = "SELECT seq FROM ledger.line WHERE campaign = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -207,11 +210,11 @@ def catch_up(tx: Transaction, campaign: int, after: int) -> int:
         "FROM ledger.line JOIN ledger.message AS sent ON sent.id = line.message WHERE line.campaign = ? AND line.seq > ? "
         "AND line.seq <= ? AND sent.msg_key IS NOT NULL AND sent.state = 2"
     )
-    # In the order of the index, for of its pages each then is written once.
+    # In the order of the index, so that each of its pages is written once.
     sql = f"INSERT OR IGNORE INTO key SELECT key_of(sent.msg_key) AS digest, sent.id {learnt} ORDER BY digest"
     tx.db.execute(sql, (campaign, after, last))
     # A report may be faster than the answer to its message, and bear no ref: it was nobody's until now.
-    if tx.db.execute("SELECT EXISTS (SELECT 1 FROM report WHERE message IS NULL)").fetchone()[0]:
+    if tx.db.execute(_ANY_STRAY).fetchone()[0]:
         sql = f"UPDATE report SET verdict = NULL WHERE message IS NULL AND msg_key IN (SELECT sent.msg_key {learnt})"  # noqa: S608
         tx.db.execute(sql, (campaign, after, last))
     tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
@@ -220,7 +223,7 @@ def catch_up(tx: Transaction, campaign: int, after: int) -> int:
     return last
 
 
-# In one row: after each the interpreter would be given away and taken back, and whoever else is busy keeps it for 5 ms.
+# In one row: after each row `sqlite3` gives the interpreter away, and another thread that is busy keeps it for 5 ms.
 _BY_KEY = (
     "SELECT json_group_array(json_array(key.digest, message.msg_key, message.id)) FROM key JOIN ledger.message "
     "ON message.id = key.message WHERE key.digest IN (SELECT value FROM json_each(?)) "
