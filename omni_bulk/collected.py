@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omni_bulk.errors import InputError
 from omni_bulk.files import opened
-from omni_bulk.joining import read_json
+from omni_bulk.joining import NUMBER, read_json
 
 WHOLE_MAX = 512 * 1024 * 1024  # bytes of a file that is one JSON value, read at once: a million reports
 LINE_MAX = 16 * 1024 * 1024  # bytes of one line: an answer with 1,000 reports takes 350 kB
@@ -31,8 +31,10 @@ def read_collected(path: str | PathLike[str]) -> Iterator[object]:
                 return
             number = 1
             while first:
-                if first.strip():
-                    yield from _reports(read_json(first), f"line {number} of {path}")
+                if (one := _one(read := read_json(first))) is not None:
+                    yield one
+                elif first.strip():
+                    yield from _reports(read, f"line {number} of {path}")
                 first, number = stream.readline(LINE_MAX), number + 1
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
@@ -42,8 +44,8 @@ def _reports(read: object, where: str) -> Iterator[object]:
     if isinstance(read, list):
         for one in read:
             yield from _reports(one, where)
-    elif isinstance(read, dict) and read.get("msgKey"):
-        yield {name: value for name, value in read.items() if not name.startswith(_OURS)}
+    elif (one := _one(read)) is not None:
+        yield one
     elif (inner := _inside(read)) is not None:
         yield from _reports(inner, where)
     else:
@@ -51,6 +53,13 @@ def _reports(read: object, where: str) -> Iterator[object]:
             f"{where} is no delivery report: each is a JSON object with a msgKey. What came before it is stored; "
             "mend the file and import it again"
         )
+
+
+def _one(read: object) -> dict[str, object] | None:
+    """The report that this is, without what our own files add to one; None where it is none."""
+    if not isinstance(read, dict) or not read.get("msgKey"):
+        return None
+    return {name: value for name, value in read.items() if not name.startswith(_OURS)} if NUMBER in read else read
 
 
 def _inside(read: object) -> object:

@@ -21,24 +21,25 @@ WARN_AFTER = 2 * DAY  # ms: time enough to go and collect
 INQUIRY_AFTER = 30 * DAY  # ms until the API cannot even be asked any more (guide)
 GRACE = 5 * 60_000  # ms by which our clock and the API's may differ
 LATE_MAX = DAY  # ms after its claim that a message may have been sent: a ref used again later is another's
+NUMBER = "collectedSeq"  # the field in which a line of our own files has its number
 TEXT_MAX = 400  # characters of one field that get a column; the whole object is kept beside
 
 
 def read_report(raw: object, *, source: Way, proven: bool, received_at: int) -> Report:
     """One report, whatever was sent as one: what cannot be read is None, and nothing is dropped."""
-    fields: Mapping[str, object] = raw if isinstance(raw, dict) else {}
+    get = (raw if isinstance(raw, dict) else {}).get
     return Report(
-        msg_key=_text(fields.get("msgKey")) or "",
-        ref=_text(fields.get("ref")) or None,
-        type=_text(fields.get("reportType")),
-        code=_text(fields.get("reportCode")),
-        text=_text(fields.get("reportText")),
-        at=epoch_ms(_text(fields.get("reportTime"))),
-        sent_at=epoch_ms(_text(fields.get("sendTime"))),
-        service=_text(fields.get("serviceType")),
-        msg_type=_text(fields.get("msgType")),
-        carrier=_text(fields.get("carrier")),
-        parts=_whole(fields.get("resCnt")),
+        msg_key=_text(get("msgKey")) or "",
+        ref=_text(get("ref")) or None,
+        type=_text(get("reportType")),
+        code=_text(get("reportCode")),
+        text=_text(get("reportText")),
+        at=epoch_ms(_text(get("reportTime"))),
+        sent_at=epoch_ms(_text(get("sendTime"))),
+        service=_text(get("serviceType")),
+        msg_type=_text(get("msgType")),
+        carrier=_text(get("carrier")),
+        parts=_whole(get("resCnt")),
         json=_whole_json(raw),
         source=source,
         proven=proven,
@@ -48,7 +49,8 @@ def read_report(raw: object, *, source: Way, proven: bool, received_at: int) -> 
 
 def _whole_json(raw: object) -> bytes:
     try:
-        return orjson.dumps(raw)
+        # A copy, because orjson's own bytes keep 4 KiB of memory each, however short they are.
+        return memoryview(orjson.dumps(raw)).tobytes()
     except TypeError:  # half a surrogate pair or an integer beyond 64 bits: as the standard library escapes it
         return json.dumps(raw).encode()
 

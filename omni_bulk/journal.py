@@ -15,13 +15,12 @@ import orjson
 
 from omni_bulk.errors import LedgerError, OutputError
 from omni_bulk.files import cause
-from omni_bulk.joining import read_json
+from omni_bulk.joining import NUMBER, read_json
 from omni_bulk.model import Report
 from omni_bulk.results import iso
 from omni_bulk.sink import open_appending, write_all
 
 TAIL = 1 << 20  # bytes at the end of the file whose numbers are remembered: some 2,000 lines, where a batch has 1,000
-NUMBER = "collectedSeq"
 
 
 def report_line(report: Report, **more: Any) -> bytes:

@@ -40,6 +40,7 @@ def _second(epoch: int) -> str:
     return (_EPOCH + timedelta(seconds=epoch)).isoformat(timespec="seconds")[:19]
 
 
+@lru_cache(maxsize=4_096)  # of reports: the API tells whole seconds, so the same few come again and again
 def epoch_ms(text: str | None) -> int | None:
     """The way back from `iso`; None for what is no timestamp."""
     if not text:
@@ -48,7 +49,8 @@ def epoch_ms(text: str | None) -> int | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return round(((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) / _MILLISECOND)
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+    return since // _MILLISECOND if at.microsecond % 1000 == 0 else round(since / _MILLISECOND)
 
 
 def to_line(result: Result) -> bytes:

@@ -56,8 +56,7 @@ def status(
         elif row is None:
             _tell({"campaigns": reading.overview(db), "warnings": age_warnings(db)}, _list, json=json)
         else:
-            how = how_read(settings)
-            standing = reading.standing(db, row, how.prices) | reading.delivery(db, row, how)
+            standing = reading.standing(db, row, how_read(settings))
             standing["seconds"] = round(standing["states"]["ready"] / settings.rate, 1)
             standing["warnings"] = age_warnings(db, row.account)
             _tell(standing, _campaign, json=json)

@@ -6,7 +6,7 @@ since 1970. Nothing here keeps more than a group of rows in memory.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
@@ -57,8 +57,9 @@ def campaigns_named(db: sqlite3.Connection, name: str) -> list[CampaignRow]:
 
 # What binds nobody (`failed`, `invalid`, `skipped`) counts only as the last run judged it: a row that was corrected or
 # removed since is not a problem any more. Single sends, and what was taken back, belong to no run.
-_COUNTS = (
-    "(state NOT IN (4, 6, 7) OR run = (SELECT coalesce(max(run.id), 0) FROM run WHERE run.campaign = message.campaign))"
+COUNTED = "(message.state NOT IN (4, 6, 7) OR message.run = :run)"
+_COUNTED_OF_ITS_OWN = COUNTED.replace(
+    ":run", "(SELECT coalesce(max(run.id), 0) FROM run WHERE run.campaign = message.campaign)"
 )
 
 
@@ -67,7 +68,7 @@ def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
     sql = (
         "SELECT campaign.name, origin, created_at, completed_at, count(message.id), "  # noqa: S608  of constants
         "coalesce(sum(message.state = ?), 0) FROM campaign JOIN account ON account.id = campaign.account "
-        f"LEFT JOIN message ON message.campaign = campaign.id AND {_COUNTS} "
+        f"LEFT JOIN message ON message.campaign = campaign.id AND {_COUNTED_OF_ITS_OWN} "
         "GROUP BY campaign.id ORDER BY created_at, campaign.id"
     )
     return [
@@ -79,45 +80,57 @@ def overview(db: sqlite3.Connection) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def standing(db: sqlite3.Connection, campaign: CampaignRow, prices: Prices | None = None) -> dict[str, Any]:
-    """How a campaign stands: recipients by state, reason, code and country, and what it costs (see `spending`)."""
-    sql = (
-        "SELECT state, reason, code, country, presumed_at IS NOT NULL, count(*), coalesce(sum(segments), 0) "
-        "FROM message WHERE campaign = :campaign AND (state NOT IN (4, 6, 7) OR run = :run) "
-        "AND id >= :first AND id < :end GROUP BY 1, 2, 3, 4, 5"
-    )
-    states = dict.fromkeys([*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent"], 0)
-    reasons: Counter[str] = Counter()
-    codes: Counter[str] = Counter()
-    countries: dict[str, dict[str, Any]] = {}
-    asked = {"campaign": campaign.id, "run": book.last_run_id(db, campaign.id)}
-    rows = blocks.ask(db, sql, asked, blocks.of_campaign(db, campaign.id))
-    for state, reason, code, country, presumed, number, segments in rows:
-        given_up = presumed and state == State.UNKNOWN
-        states["presumedUnsent" if given_up else _STATE_NAMES[State(state)]] += number
-        if reason is not None:
-            reasons[reason] += number
-        if code is not None and state not in _OPEN:
-            codes[code] += number
-        if country is not None and state in _SENT and not given_up:
-            one = countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
-            one["messages"] += number
-            one["segments"] += segments
-    spent = [] if prices is None else spending(db, campaign.id, prices)
-    for country, cost in ({} if prices is None else costs_of(spent, prices)).items():
-        if country in countries:
-            countries[country]["cost"] = plain(cost)
+def standing(db: sqlite3.Connection, campaign: CampaignRow, how: "Reading") -> dict[str, Any]:
+    """How a campaign stands: recipients by state, reason, code and country, what it costs (see `spending`), and what
+    `delivery` says. Its messages are gone through once for all of that.
+    """
+    counted, delivered = _Standing(), _Delivered()
+    for alike in _told(db, counted.accepted(_everybody(db, campaign, how)), how):
+        delivered.add(alike, how.prices)
+    spent = [] if how.prices is None else spending(db, campaign.id, how.prices)
+    for country, cost in ({} if how.prices is None else costs_of(spent, how.prices)).items():
+        if country in counted.countries:
+            counted.countries[country]["cost"] = plain(cost)
     last = book.last_run(db, campaign.id)
     return {
-        "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(states.values()), "states": states,
-        "reasons": dict(reasons), "codes": dict(codes), "segments": sum(one["segments"] for one in countries.values()),
-        "countries": countries, "cost": _whole_cost(spent, prices), "currency": None if prices is None else prices.currency,
-        "seconds": 0.0,
-        "created": iso(campaign.created_at), "completed": iso(campaign.completed_at),
+        "campaign": campaign.name, "campaignId": campaign.uuid, "recipients": sum(counted.states.values()),
+        "states": counted.states, "reasons": dict(counted.reasons), "codes": dict(counted.codes),
+        "segments": sum(one["segments"] for one in counted.countries.values()), "countries": counted.countries,
+        "cost": _whole_cost(spent, how.prices), "currency": None if how.prices is None else how.prices.currency,
+        "seconds": 0.0, "created": iso(campaign.created_at), "completed": iso(campaign.completed_at),
         "lastRun": None if last is None else iso(last[0]), "lastExit": None if last is None else last[1],
+        **delivered.told(db, campaign.id),
     }  # fmt: skip
 
 
+@dataclass(slots=True)
+class _Standing:
+    """What is counted of a campaign's recipients."""
+
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_NAMES, 0))
+    reasons: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    countries: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def accepted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        """Counts the rows of `_everybody`, and gives those of accepted messages on, as `_told` takes them."""
+        for state, reason, code, presumed, *fate in rows:
+            country, number, segments = fate[1], fate[7], fate[8] or 0
+            given_up = presumed and state == State.UNKNOWN
+            self.states["presumedUnsent" if given_up else _STATE_NAMES[State(state)]] += number
+            if reason is not None:
+                self.reasons[reason] += number
+            if code is not None and state not in _OPEN:
+                self.codes[code] += number
+            if country is not None and state in _SENT and not given_up:
+                one = self.countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
+                one["messages"] += number
+                one["segments"] += segments
+            if state == State.ACCEPTED:
+                yield fate
+
+
+_NAMES: Sequence[str] = (*map(str, Status), "ready", "alreadyHandled", "inDoubt", "presumedUnsent")
 _OPEN = {State.READY: "ready", State.CLAIMED: "inDoubt"}
 _STATE_NAMES = _OPEN | {State.of(status): str(status) for status in Status}
 _SENT = frozenset({State.READY, State.CLAIMED, State.ACCEPTED, State.UNKNOWN})
@@ -164,14 +177,14 @@ def _object(text: str | None) -> Any:
 # ── recipients ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # In the order of the list: `message.id` grows as rows are admitted, and the lines lie beside each other in nearly the
-# same order. What binds nobody counts only as the last run judged it, as in `book.standing`.
+# same order.
 _RECIPIENTS = """
 SELECT message.id, message.state, line.json,
     message.seq, message.ref, message.msg_key, message.code, message.result, message.reason, message.number,
     message.from_, message.country, message.encoding, message.segments, message.row, message.attempts,
     message.claimed_at, message.warnings, message.duplicate_of
 FROM message LEFT JOIN line ON line.campaign = message.campaign AND line.seq = message.seq
-WHERE message.campaign = :campaign AND (message.state NOT IN (4, 6, 7) OR message.run = :run)
+WHERE message.campaign = :campaign AND {counted}
     AND (:start IS NULL OR message.claimed_at >= :start) AND (:end IS NULL OR message.claimed_at < :end)
 ORDER BY message.id
 """
@@ -184,7 +197,7 @@ def recipients(db: sqlite3.Connection, campaign: CampaignRow, span: Span) -> Ite
     claim, which is milliseconds before that of the post.
     """
     asked = {"campaign": campaign.id, "run": book.last_run_id(db, campaign.id), "start": span.start, "end": span.end}
-    for message, state, line, *columns in db.execute(_RECIPIENTS, asked):
+    for message, state, line, *columns in db.execute(_RECIPIENTS.format(counted=COUNTED), asked):
         if line is not None and state not in _OPEN:
             yield message, orjson.loads(line)
         else:
@@ -263,23 +276,25 @@ def _said(said: Said | None, name: str) -> dict[str, Any]:
 # a bare column beside a single min() from the row that has it: `first` is what the first report says, and of two the
 # other is the rest of `both`. Messages of which that is not all (three reports, two of one time, two msgKeys) are told
 # by themselves, in `odd`, and folded like any other. Reports of two msgKeys, but for doubles, come only of a message
-# that was posted again or was accepted without one. A million messages with two reports: 3.4 s of CPU; it was 4.7.
+# that was posted again or was accepted without one. With `keys` the same pass counts whatever else is asked of a message.
 _TELLS = (
     "iif(report.verdict = 'joined' AND length(report.code) = 5 AND CAST(report.code AS INTEGER) >= 10000, "
     "CAST(report.code AS INTEGER) * 1000000000 + coalesce(report.parts, 0), -1000000000000000)"
 )
 _FATES = """
-SELECT campaign, country, prefix, slot, first, both, odd, count(*), sum(segments), min(claimed_at) FROM (
-    SELECT {group}, message.country AS country, message.segments AS segments, message.claimed_at AS claimed_at,
+SELECT {keys}campaign, country, prefix, slot, first, both, odd, count(*), sum(segments), min(claimed_at) FROM (
+    SELECT {columns}{group}, message.country AS country, message.segments AS segments, message.claimed_at AS claimed_at,
         {tells} AS first, sum({tells}) AS both,
         CASE WHEN sum({tells}) < 0 OR count(report.message) > 1 AND (
             count(report.message) > 2 OR sum(report.at) IS 2 * min(report.at)
             OR message.copy > 1 OR message.msg_key IS NULL
         ) THEN message.id END AS odd
-    FROM message LEFT JOIN report ON report.message = message.id
-    WHERE {where} AND message.state = 2 GROUP BY {each}
+    FROM message LEFT JOIN report ON report.message = message.id AND message.state = 2
+    WHERE {where} GROUP BY {each}
 ) GROUP BY first, both, odd, {by}country
 """
+_KEYS = ("state", "reason", "code", "presumed")
+_COLUMNS = "message.state, message.reason, message.code, message.presumed_at IS NOT NULL AS presumed, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,21 +337,43 @@ class Reading:
 
 def fates(db: sqlite3.Connection, how: Reading, *, campaign: int | None = None, span: Span = Span()) -> Iterator[Alike]:  # noqa: B008
     """What became of what was accepted: of one campaign, or in one span of time that has both ends."""
-    prefix, prepare = "''", _no_functions
-    if how.prices is not None and how.prices.prefixes:  # a call for each message: only where a prefix has a price
-        prefix, prepare = "prefix_of(message.number)", partial(_add_prefix_of, how.prices)
-    if campaign is not None:  # what is the same for all need not be compared a million times
-        where = "message.campaign = :campaign AND message.id >= :first AND message.id < :end"
-        group, by, each = f":campaign AS campaign, {prefix} AS prefix, 0 AS slot", "prefix, ", "message.id"
-        cut = blocks.of_campaign(db, campaign)
-    else:
-        assert span.start is not None and span.end is not None  # noqa: S101, PT018
-        where = "message.claimed_at >= :first AND message.claimed_at < :end"
-        group = f"message.campaign AS campaign, {prefix} AS prefix, message.claimed_at / {QUARTER} AS slot"
-        by, each = "campaign, prefix, slot, ", "message.claimed_at, message.id"  # as the index has them
-        cut = blocks.of_time(db, span.start, span.end)
-    sql = _FATES.format(where=where, group=group, by=by, each=each, tells=_TELLS)
-    return _told(db, blocks.ask(db, sql, {"campaign": campaign}, cut, prepare), how)
+    prefix, prepare = _prefix(how.prices)
+    if campaign is not None:
+        return _told(db, _of_campaign(db, campaign, how, "message.state = 2"), how)
+    assert span.start is not None and span.end is not None  # noqa: S101, PT018
+    sql = _FATES.format(
+        keys="", columns="", tells=_TELLS,
+        group=f"message.campaign AS campaign, {prefix} AS prefix, message.claimed_at / {QUARTER} AS slot",
+        where="message.claimed_at >= :first AND message.claimed_at < :end AND message.state = 2",
+        by="campaign, prefix, slot, ", each="message.claimed_at, message.id",  # as the index has them
+    )  # fmt: skip
+    return _told(db, blocks.ask(db, sql, {}, blocks.of_time(db, span.start, span.end), prepare), how)
+
+
+def _everybody(db: sqlite3.Connection, campaign: CampaignRow, how: Reading) -> Iterator[tuple[Any, ...]]:
+    """All recipients of a campaign that count: `_KEYS` before the columns of `_FATES`."""
+    return _of_campaign(db, campaign.id, how, COUNTED, keys=_KEYS, columns=_COLUMNS)
+
+
+def _of_campaign(
+    db: sqlite3.Connection, campaign: int, how: Reading, which: str, *, keys: Sequence[str] = (), columns: str = ""
+) -> Iterator[tuple[Any, ...]]:
+    prefix, prepare = _prefix(how.prices)
+    before = "".join(f"{key}, " for key in keys)
+    sql = _FATES.format(  # what is the same for all need not be compared a million times
+        keys=before, columns=columns, group=f":campaign AS campaign, {prefix} AS prefix, 0 AS slot", tells=_TELLS,
+        where=f"message.campaign = :campaign AND message.id >= :first AND message.id < :end AND {which}",
+        by=f"prefix, {before}", each="message.id",
+    )  # fmt: skip
+    asked = {"campaign": campaign, "run": book.last_run_id(db, campaign)}
+    return blocks.ask(db, sql, asked, blocks.of_campaign(db, campaign), prepare)
+
+
+def _prefix(prices: Prices | None) -> tuple[str, Callable[[sqlite3.Connection], object]]:
+    """What gives the number prefix that has a price of its own, and what a connection needs for it."""
+    if prices is None or not prices.prefixes:  # a call for each message: only where a prefix has a price
+        return "''", _no_functions
+    return "prefix_of(message.number)", partial(_add_prefix_of, prices)
 
 
 def _no_functions(_: sqlite3.Connection) -> None:
@@ -374,31 +411,43 @@ def delivery(db: sqlite3.Connection, campaign: CampaignRow, how: Reading) -> dic
 
     Estimated and billed parts are compared by country over the same messages: those whose report says its parts.
     """
-    counts = dict.fromkeys(map(str, Delivery), 0)
-    said: Counter[str] = Counter()
-    billed: dict[str, dict[str, Any]] = {}
-    costs: dict[str, Decimal | None] = {}
-    unpolled: int | None = None
+    delivered = _Delivered()
     for alike in fates(db, how, campaign=campaign.id):
-        counts[alike.fate.delivery] += alike.messages
+        delivered.add(alike, how.prices)
+    return delivered.told(db, campaign.id)
+
+
+@dataclass(slots=True)
+class _Delivered:
+    """What is summed up of what became of a campaign's accepted messages."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, Delivery), 0))
+    said: Counter[str] = field(default_factory=Counter)
+    billed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    costs: dict[str, Decimal | None] = field(default_factory=dict)
+    unpolled: int | None = None
+
+    def add(self, alike: Alike, prices: Prices | None) -> None:
+        self.counts[alike.fate.delivery] += alike.messages
         if alike.fate.relay is None:
-            unpolled = alike.oldest if unpolled is None else min(unpolled, alike.oldest or unpolled)
+            self.unpolled = alike.oldest if self.unpolled is None else min(self.unpolled, alike.oldest or self.unpolled)
         last = alike.fate.handset or alike.fate.relay
         if last is not None:
-            said[last.code or ""] += alike.messages
+            self.said[last.code or ""] += alike.messages
         if alike.billed is not None:
-            one = billed.setdefault(alike.country, {"messages": 0, "estimated": 0, "billed": 0})
+            one = self.billed.setdefault(alike.country, {"messages": 0, "estimated": 0, "billed": 0})
             one["messages"] += alike.messages
             one["estimated"] += alike.segments
             one["billed"] += alike.billed
-            costs[alike.country] = total((costs.get(alike.country, Decimal()), alike.cost(how.prices)))
-    for country, one in billed.items():
-        one["cost"] = _shown(costs[country])
-    return {
-        "delivery": counts, "reportCodes": dict(said), "billed": billed,
-        "billedCost": _shown(total(costs.values())) if costs else None, "oldestUnpolled": iso(unpolled),
-        "doubles": len(doubles(db, campaign.id)),
-    }  # fmt: skip
+            self.costs[alike.country] = total((self.costs.get(alike.country, Decimal()), alike.cost(prices)))
+
+    def told(self, db: sqlite3.Connection, campaign: int) -> dict[str, Any]:
+        billed = {country: {**one, "cost": _shown(self.costs[country])} for country, one in self.billed.items()}
+        return {
+            "delivery": self.counts, "reportCodes": dict(self.said), "billed": billed,
+            "billedCost": _shown(total(self.costs.values())) if self.costs else None,
+            "oldestUnpolled": iso(self.unpolled), "doubles": len(doubles(db, campaign)),
+        }  # fmt: skip
 
 
 def month(db: sqlite3.Connection, span: Span, zone: tzinfo, how: Reading) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _prepare(db: sqlite3.Connection, path: Path, ledger: Path) -> None:
     db.execute("PRAGMA main.synchronous = FULL")
     db.execute("PRAGMA fullfsync = 1")
     db.execute("PRAGMA main.wal_autocheckpoint = 0")
-    db.execute("PRAGMA main.cache_size = -65536")  # the two random indexes of a million reports
+    db.execute("PRAGMA main.cache_size = -32768")  # KiB; reports enter the indexes about in the order of their times
     db.execute("BEGIN IMMEDIATE")
     if int(db.execute("PRAGMA main.user_version").fetchone()[0]) == 0:  # another process may have been faster
         for statement in _TABLES.format(into="").split(";\n")[:-1]:

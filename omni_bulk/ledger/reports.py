@@ -1,14 +1,17 @@
 """What is written and read of delivery reports: the SQL of `report_file`.
 
-Functions that write take the open transaction of the reports file and at most `BLOCK` rows; they never commit. Functions
+Functions that write take the open transaction of the reports file and at most `WIDE` rows; they never commit. Functions
 that read work on that connection, and on a reader of the ledger with the reports attached (`report_file.attach_reports`).
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+import orjson
 
 from omni_bulk.identity import Identities, identity_of_own_ref
 from omni_bulk.joining import GRACE, Candidate, Judgement, base_ref, key_digest, report_key
@@ -16,8 +19,11 @@ from omni_bulk.ledger.writer import Transaction
 from omni_bulk.model import Report, State, Way, Whose
 from omni_bulk.results import from_line
 
-BLOCK = 200  # rows of one transaction at most, so that nobody waits long for the write lock
-LEARN = 2_000  # msgKeys learnt in one transaction: some 10 ms
+BLOCK = 200  # reports of one transaction, so that nobody waits long for the write lock
+WIDE = 2_000  # of one transaction of an import: some 40 ms, and pages that ten blocks would write are written once
+AT_ONCE = (1_000, 200, 20, 1)  # reports that one statement stores: each has 19 values, and SQLite takes 32,766
+WEIGHTY = 500  # reports that count like one operation towards the next checkpoint, as wide ones write fewer pages each
+LEARN = 10_000  # msgKeys learnt in one transaction: some 40 ms
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
 
 _FIELDS = (
@@ -191,6 +197,9 @@ def _mark_of(db: sqlite3.Connection, campaign: int, seq: int) -> bytes | None:
     return f"{row[0]} {line.status} {line.msg_key} {line.sent_at}".encode()
 
 
+_ANY_STRAY = "SELECT EXISTS (SELECT 1 FROM report INDEXED BY report_stray WHERE message IS NULL)"
+
+
 def catch_up(tx: Transaction, campaign: int, after: int) -> int:
     """Learns the msgKeys in the next `LEARN` lines of a campaign. Gives the last line looked at."""
     next_lines = "SELECT seq FROM ledger.line WHERE campaign = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -201,31 +210,38 @@ def catch_up(tx: Transaction, campaign: int, after: int) -> int:
         "FROM ledger.line JOIN ledger.message AS sent ON sent.id = line.message WHERE line.campaign = ? AND line.seq > ? "
         "AND line.seq <= ? AND sent.msg_key IS NOT NULL AND sent.state = 2"
     )
-    tx.db.execute(f"INSERT OR IGNORE INTO key SELECT key_of(sent.msg_key), sent.id {learnt}", (campaign, after, last))
-    # A report may be faster than the answer to its message, and bear no ref: it was nobody's until now.
-    sql = f"UPDATE report SET verdict = NULL WHERE message IS NULL AND msg_key IN (SELECT sent.msg_key {learnt})"  # noqa: S608
+    # In the order of the index, so that each of its pages is written once.
+    sql = f"INSERT OR IGNORE INTO key SELECT key_of(sent.msg_key) AS digest, sent.id {learnt} ORDER BY digest"
     tx.db.execute(sql, (campaign, after, last))
+    # A report may be faster than the answer to its message, and bear no ref: it was nobody's until now.
+    if tx.db.execute(_ANY_STRAY).fetchone()[0]:
+        sql = f"UPDATE report SET verdict = NULL WHERE message IS NULL AND msg_key IN (SELECT sent.msg_key {learnt})"  # noqa: S608
+        tx.db.execute(sql, (campaign, after, last))
     tx.db.execute("INSERT INTO caught VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq", (campaign, last))
     if (mark := _mark_of(tx.db, campaign, last)) is not None:
         tx.db.execute("INSERT OR REPLACE INTO main.meta VALUES (?, ?)", (f"caught:{campaign}", mark))
     return last
 
 
+# In one row: after each row `sqlite3` gives the interpreter away, and another thread that is busy keeps it for 5 ms.
 _BY_KEY = (
-    "SELECT key.digest, message.msg_key, message.id FROM key JOIN ledger.message ON message.id = key.message "
-    "JOIN ledger.campaign ON campaign.id = message.campaign WHERE key.digest IN ({marks}) AND campaign.account = ?"
+    "SELECT json_group_array(json_array(key.digest, message.msg_key, message.id)) FROM key JOIN ledger.message "
+    "ON message.id = key.message WHERE key.digest IN (SELECT value FROM json_each(?)) "
+    "AND message.campaign IN (SELECT id FROM ledger.campaign WHERE account = ?)"
 )
 
 
 def bearers(db: sqlite3.Connection, account: int, msg_keys: Iterable[str]) -> dict[str, int]:
     """The account's messages that bear these msgKeys. In one question: one for each would take three times as long."""
-    digests = {_key_of(msg_key): msg_key for msg_key in msg_keys if msg_key}
-    sql = _BY_KEY.format(marks=",".join("?" * len(digests)))
+    wanted = {*msg_keys} - {""}
+    digests = {_key_of(msg_key): msg_key for msg_key in wanted}
     found: dict[str, int] = {}
-    for digest, msg_key, message in db.execute(sql, (*digests, account)):
+    ((told,),) = db.execute(_BY_KEY, (orjson.dumps([*digests]).decode(), account))
+    for digest, msg_key, message in orjson.loads(told):
         # A message that was accepted without a msgKey has it from its report.
-        if msg_key is None or msg_key == digests[digest]:
-            found[digests[digest]] = message
+        bears = digests[digest] if msg_key is None else msg_key
+        if bears in wanted:
+            found[bears] = message
     return found
 
 
@@ -238,54 +254,94 @@ class Stored:
     duplicates: int = 0
 
 
-_INSERT = (
-    "INSERT INTO report (account, key, msg_key, ref, type, code, text, at, sent_at, service, msg_type, carrier, parts, "
-    "json, source, proven, received_at, message, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+Row = tuple[Any, ...]
+"""A report as it is stored, by the columns of `_GIVEN`."""
+
+_GIVEN = (
+    "key", "msg_key", "ref", "type", "code", "text", "at", "sent_at", "service", "msg_type", "carrier", "parts", "json",
+    "source", "proven", "received_at",
+)  # fmt: skip
+_PROVEN = _GIVEN.index("proven")
+
+
+def row_of(report: Report) -> Row:
+    """What is stored of a report, before anybody looks whose it is."""
+    # `str()`, `int()` and the bytearrays here and below: sqlite3 looks for adapters of all enums, bools and bytes, which
+    # takes 1 to 3 µs a value.
+    return (
+        report_key(report), report.msg_key, report.ref, report.type, report.code, report.text, report.at, report.sent_at,
+        report.service, report.msg_type, report.carrier, report.parts, bytearray(report.json), str(report.source),
+        int(report.proven), report.received_at,
+    )  # fmt: skip
+
+
+@cache
+def _insert(rows: int) -> str:
+    """What stores so many reports in one statement, all but the copies of what is there."""
+    columns = ("account", *_GIVEN, "message", "verdict")
+    row = f"({', '.join('?' * len(columns))})"
+    every = ", ".join([row] * rows)
+    return f"INSERT INTO report ({', '.join(columns)}) VALUES {every} ON CONFLICT (account, key) DO NOTHING"  # noqa: S608
+
+
 # A copy that came by an authenticated way replaces one that did not: whoever forged that may have changed its ref. What
 # was not ours then may be by now (a campaign that was adopted), so it is judged again.
 _AGAIN = (
     "UPDATE report SET (ref, text, sent_at, service, msg_type, carrier, parts, json, source, proven, verdict, reason) = "
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, 1, CASE verdict WHEN 'joined' THEN verdict END, "
-    "CASE WHEN verdict <> 'hint' THEN reason END) "
-    "WHERE account = ? AND key = ? AND proven = 0"
+    "(:ref, :text, :sent_at, :service, :msg_type, :carrier, :parts, :json, :source, 1, "
+    "CASE verdict WHEN 'joined' THEN verdict END, CASE WHEN verdict <> 'hint' THEN reason END) "
+    "WHERE account = :account AND key = :key AND proven = 0"
 )
 _REOPEN = "UPDATE report SET verdict = NULL WHERE account = ? AND key = ? AND verdict IN ('foreign', 'unmatched')"
 
 
-def store(tx: Transaction, account: int, reports: Sequence[Report]) -> Stored:
-    """Stores a block of at most `BLOCK` reports; those whose msgKey is known are joined in the same breath."""
-    keyed = {report_key(report): report for report in reversed(reports)}  # of copies in one block the first stays
-    marks = ",".join("?" * len(keyed))
-    sql = f"SELECT key FROM report WHERE account = ? AND key IN ({marks})"  # noqa: S608  of marks
-    known = {key for (key,) in tx.db.execute(sql, (account, *keyed))}
-    fresh = {key: report for key, report in keyed.items() if key not in known}
-    ours = bearers(tx.db, account, {report.msg_key for report in fresh.values()})
-    tx.db.executemany(_INSERT, (_row(account, key, one, ours.get(one.msg_key)) for key, one in reversed(fresh.items())))
+def store(tx: Transaction, account: int, rows: Sequence[Row]) -> Stored:
+    """Stores a block of reports; those whose msgKey is known are joined in the same breath."""
+    keyed: dict[bytes, Row] = {}
+    for row in rows:
+        keyed.setdefault(row[0], row)  # of copies in one block the first stays
+    ours = bearers(tx.db, account, [row[1] for row in keyed.values()])
+    last = tx.db.execute("SELECT coalesce(max(id), 0) FROM report").fetchone()[0]
+    fresh = _add(tx.db, account, list(keyed.values()), ours)
+    known = _known(tx.db, account, keyed, last) if fresh < len(keyed) else set()
     for key in known:
         tx.db.execute(_REOPEN, (account, key))
-        if (report := keyed[key]).proven:
-            again = (
-                report.ref, report.text, report.sent_at, report.service, report.msg_type, report.carrier,
-                report.parts, report.json, report.source,
-            )  # fmt: skip
-            tx.db.execute(_AGAIN, (*again, account, key))
-    joined = sum(report.msg_key in ours for report in fresh.values())
-    stored = Stored(len(fresh), joined, len(reports) - len(fresh))
+        if (row := keyed[key])[_PROVEN]:
+            tx.db.execute(_AGAIN, {"account": account, **dict(zip(_GIVEN, row, strict=True))})
+    joined = sum(row[1] in ours for key, row in keyed.items() if key not in known)
+    stored = Stored(fresh, joined, len(rows) - fresh)
     sql = (
         "INSERT INTO queue (account, collected, duplicates) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
         "collected = collected + excluded.collected, duplicates = duplicates + excluded.duplicates"
     )
     tx.db.execute(sql, (account, stored.fresh, stored.duplicates))
+    tx.weight += len(rows) // WEIGHTY
     return stored
 
 
-def _row(account: int, key: bytes, report: Report, message: int | None) -> tuple[object, ...]:
-    return (
-        account, key, report.msg_key, report.ref, report.type, report.code, report.text, report.at, report.sent_at,
-        report.service, report.msg_type, report.carrier, report.parts, report.json, report.source, report.proven,
-        report.received_at, message, None if message is None else Whose.JOINED,
-    )  # fmt: skip
+def _add(db: sqlite3.Connection, account: int, rows: Sequence[Row], ours: Mapping[str, int]) -> int:
+    """Stores them but for copies, and gives how many that were."""
+    added = at = 0
+    for size in AT_ONCE:
+        while at + size <= len(rows):
+            values: list[object] = []
+            for row in rows[at : at + size]:
+                message = ours.get(row[1])
+                values += (account, bytearray(row[0]), *row[1:], message, None if message is None else _JOINED)
+            added += db.execute(_insert(size), tuple(values)).rowcount
+            at += size
+    return added
+
+
+_JOINED = str(Whose.JOINED)
+
+
+def _known(db: sqlite3.Connection, account: int, keys: Iterable[bytes], last: int) -> set[bytes]:
+    """Those of these keys that a report up to this id has."""
+    keys = list(keys)
+    marks = ",".join("?" * len(keys))
+    sql = f"SELECT key FROM report WHERE account = ? AND key IN ({marks}) AND id <= ?"  # noqa: S608  of marks
+    return {bytes(key) for (key,) in db.execute(sql, (account, *keys, last))}
 
 
 def open_reports_of(db: sqlite3.Connection, account: int, after: int) -> list[Report]:

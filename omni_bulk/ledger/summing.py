@@ -16,7 +16,7 @@ from omni_bulk.cost import Prices
 from omni_bulk.delivery import Codes, Delivery, Fate, Outcome, Said, fold
 from omni_bulk.figures import DELAYS, Campaign, Case, Fared, Figures, Need, Sent, shared
 from omni_bulk.ledger import book
-from omni_bulk.ledger.reading import GROUP
+from omni_bulk.ledger.reading import COUNTED, GROUP
 from omni_bulk.ledger.reports import doubles, of_messages
 from omni_bulk.masking import masked, masked_cell, numberless
 from omni_bulk.model import CampaignRow, Report, State, Whose
@@ -34,9 +34,8 @@ _LISTED_STATES: Final = {
     Need.IN_DOUBT: "state = 1", Need.REJECTED: "state = 3", Need.FAILED: "state = 4", Need.INVALID: "state = 6",
 }  # fmt: skip
 
-# What binds nobody counts only as the last run judged it, as in `reading.standing`.
 _WHOM = (
-    "message.campaign = :campaign AND (message.state NOT IN (4, 6, 7) OR message.run = :run) "
+    f"message.campaign = :campaign AND {COUNTED} "
     "AND (:start IS NULL OR message.claimed_at >= :start) AND (:end IS NULL OR message.claimed_at < :end)"
 )
 _SENT = (

@@ -35,13 +35,14 @@ CHECKPOINT_EVERY = 5_000  # operations, about 16 MiB of WAL, after which the wri
 @dataclass(slots=True)
 class Transaction:
     """What an operation works with: the connection, what is spent, and the lines it wrote, for whoever follows the
-    campaign.
+    campaign. `weight`: for how many operations its writes count, where they are more than those made.
     """
 
     db: sqlite3.Connection
     till: Till = field(default_factory=Till)
     lines: list[tuple[int, Result, bytes]] = field(default_factory=list)
     committed: bool = False
+    weight: int = 0
 
 
 Operation = Callable[[Transaction], Any]
@@ -224,7 +225,7 @@ class Writer:
         self.commits += 1
         transaction.committed = True
         self._tell_followers(transaction)
-        self._since_checkpoint += operations
+        self._since_checkpoint += max(operations, transaction.weight)
         if self._since_checkpoint >= (self._checkpoint_every or CHECKPOINT_EVERY):
             self._checkpoint("PASSIVE")
 

@@ -43,10 +43,11 @@ def make(folder: Path, seed: int) -> Path:
             campaign, state = random.choice((1, 1, 2)), random.choice((2, 2, 2, 2, 5, 4))
             copy, keyless = random.choice((1, 1, 1, 2)), random.random() < 0.1
             db.execute(
-                "INSERT INTO message (id, campaign, identity, ref, state, run, country, segments, claimed_at, msg_key, copy) "
-                "VALUES (?, ?, randomblob(16), ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO message (id, campaign, identity, ref, state, run, country, segments, claimed_at, msg_key, copy, "
+                "code, reason) VALUES (?, ?, randomblob(16), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (message, campaign, f"r{message}", state, campaign, random.choice(("KR", "VN", None)), random.choice((1, 2)),
-                 NOW + random.randrange(4) * QUARTER * 60 + message // 7, None if keyless else f"k{message}", copy),
+                 NOW + random.randrange(4) * QUARTER * 60 + message // 7, None if keyless else f"k{message}", copy,
+                 random.choice(("A000", "A302", None)), random.choice((None, None, "timeout"))),
             )  # fmt: skip
             several = copy > 1 or keyless
             for number in range(random.choice((0, 1, 1, 2, 2, 2, 3))):
@@ -98,11 +99,33 @@ def test_sums_are_those_of_every_message(tmp_path: Path, seed: int) -> None:
         assert month["delivered"] == sum(fate.delivery == "delivered" for _, fate in within)
         days = Counter(day_of(row[4], SEOUL) for row, _ in within)
         assert {day: one["messages"] for day, one in month["days"].items()} == days and len(days) == 2
-        states = reading.standing(db, campaign)["states"]
-        sql = "SELECT count(*) FROM message WHERE campaign = 1 AND state = ?"
-        assert [states[name] for name in ("accepted", "unknown", "invalid")] == [
-            db.execute(sql, (state,)).fetchone()[0] for state in (2, 5, 6)
-        ]
+        standing = reading.standing(db, campaign, HOW)
+        assert {name: standing[name] for name in found} == found
+        counted = db.execute("SELECT state, country, segments, code, reason FROM message WHERE campaign = 1").fetchall()
+        names = {2: "accepted", 4: "failed", 5: "unknown"}
+        states = Counter(names[state] for state, *_ in counted)
+        assert {name: number for name, number in standing["states"].items() if number} == states
+        for country in ("KR", "VN"):
+            parts = [segments for state, where, segments, *_ in counted if where == country and state in {2, 5}]
+            one = {"messages": len(parts), "segments": sum(parts), "cost": None}
+            assert standing["countries"][country] == one
+        assert standing["codes"] == Counter(code for *_, code, _ in counted if code)
+        assert standing["reasons"] == Counter(reason for *_, reason in counted if reason)
+
+
+def test_what_an_earlier_run_judged_does_not_count(tmp_path: Path) -> None:
+    path = make(tmp_path, 1)
+    with closing(open_ledger(path)) as db:
+        attach_reports(db, path)
+        (campaign,) = reading.campaigns_named(db, "c1")
+        failed = reading.standing(db, campaign, HOW)["states"]["failed"]
+        db.execute(
+            "UPDATE message SET run = 0 WHERE id = (SELECT min(id) FROM message WHERE campaign = 1 AND state = 4)"
+        )
+        db.execute("UPDATE message SET run = 0 WHERE campaign = 1 AND state = 5")
+        states = reading.standing(db, campaign, HOW)["states"]
+    assert states["failed"] == failed - 1 > 0
+    assert states["unknown"] > 0
 
 
 def test_no_report_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,10 +142,16 @@ def test_no_report_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             return iter(())
 
         monkeypatch.setattr(blocks, "ask", ask)
+        (campaign,) = reading.campaigns_named(db, "c1")
         assert not list(reading.fates(db, HOW, campaign=1))
+        assert reading.standing(db, campaign, HOW)["recipients"] == 0
         assert not list(reading.fates(db, HOW, span=Span(NOW, NOW + 1)))
+        assert len(asked) == 3
         for sql in asked:
-            plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"campaign": 1, "first": 1, "end": 2})]
+            plan = [
+                row[3]
+                for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"campaign": 1, "run": 1, "first": 1, "end": 2})
+            ]
             assert any("report USING COVERING INDEX report_message (message=?)" in step for step in plan)
             assert sum("B-TREE" in step for step in plan) == 1  # the fates of a block, never its messages
 

@@ -127,7 +127,7 @@ class Life(RuleBasedStateMachine):
         found = [read_report(raw, source=Way.POLL, proven=proven, received_at=self.now) for raw in raws]
         self.came |= {report_key(one) for one in found}
         side = Transaction(self.side)
-        reports.store(side, self.account.id, found)
+        reports.store(side, self.account.id, [reports.row_of(one) for one in found])
         while phases > 1:
             judged = _judge_block(side, self.account, 0)
             proofs = [(one, told) for one, told in judged if told.settles]
