@@ -35,6 +35,7 @@ from yarl import URL
 
 from omni_bulk.errors import SettingsError
 from omni_bulk.model import Evidence
+from omni_bulk.sentences import said
 from omni_bulk.wire import INQUIRY_PATH, POLL_PATH, SEND_PATH, TOKEN_PATH, Answer, Failure
 
 BODY_MAX = 64 * 1024  # bytes of an answer that are read
@@ -359,6 +360,8 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         else:
             context.load_verify_locations(cafile=str(ca_file))
     except (OSError, ssl.SSLError):
-        raise SettingsError(f"the CA file {ca_file} holds no certificate; give a PEM file with --ca-file") from None
+        raise SettingsError(
+            said("the CA file {ca_file} holds no certificate; give a PEM file with --ca-file", ca_file=ca_file)
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

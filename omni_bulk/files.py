@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from omni_bulk.errors import InputError
+from omni_bulk.sentences import said
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -76,8 +77,11 @@ class _Unpacked(io.RawIOBase):
         self._left -= count
         if self._left < 0:
             raise InputError(
-                f"{self._shown} holds far more than a list packed to its size would: if it is one, unpack it with "
-                "gunzip and name the result."
+                said(
+                    "{shown} holds far more than a list packed to its size would: if it is one, unpack it with "
+                    "gunzip and name the result.",
+                    shown=self._shown,
+                )
             )
         return count
 
@@ -92,14 +96,20 @@ def sentences(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}: check the path.") from error
+        raise InputError(said("There is no file {path}: check the path.", path=path)) from error
     except PermissionError as error:
         if _WINDOWS:
-            raise InputError(f"{path} cannot be read: {cause(error)}, and run again.") from error
-        raise InputError(f"This user may not read {path}: change its mode, or run as its owner.") from error
+            raise InputError(
+                said("{path} cannot be read: {error}, and run again.", path=path, error=cause(error))
+            ) from error
+        raise InputError(
+            said("This user may not read {path}: change its mode, or run as its owner.", path=path)
+        ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is a damaged gzip file: compress it anew.") from error
+        raise InputError(said("{path} is a damaged gzip file: compress it anew.", path=path)) from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(
+            said("{path} cannot be read: {strerror}.", path=path, strerror=error.strerror or error)
+        ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} changed while it was read: start again.") from error
+        raise InputError(said("{path} changed while it was read: start again.", path=path)) from error

@@ -23,6 +23,7 @@ from aiohttp import web
 from omni_bulk.errors import LedgerError, SettingsError, Stopped
 from omni_bulk.joining import read_json
 from omni_bulk.reports import Collector
+from omni_bulk.sentences import said
 
 SIGNATURE, TIMESTAMP = "x-ib-signature", "x-ib-timestamp"
 TOLERANCE = 300.0  # s by which the signed timestamp may differ from our clock (next API)
@@ -125,7 +126,14 @@ class WebhookServer:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
-            raise SettingsError(f"the webhook cannot listen on {host}:{port}: {error.strerror}") from None
+            raise SettingsError(
+                said(
+                    "the webhook cannot listen on {host}:{port}: {strerror}",
+                    host=host,
+                    port=port,
+                    strerror=error.strerror,
+                )
+            ) from None
         confirming = asyncio.ensure_future(self._confirm(over))
         try:
             ready(host, int(runner.addresses[0][1]))

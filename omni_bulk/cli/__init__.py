@@ -1,6 +1,7 @@
 """The command line: verbs, terminal, exit codes. It decides nothing about sending."""
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -9,8 +10,10 @@ from io import StringIO
 import typer
 
 from omni_bulk import __version__
+from omni_bulk.cli.language import speak, spoken
 from omni_bulk.cli.streams import put
 from omni_bulk.errors import OmniBulkError, SettingsError
+from omni_bulk.sentences import said
 
 # Help is plain text: rich takes 0.1 s that `--help` can do without.
 app = typer.Typer(
@@ -32,7 +35,7 @@ _GLOBAL = ("-h", "--help", "--version", "--install-completion", "--show-completi
 @app.callback(invoke_without_command=True)
 def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        put(f"omni-bulk {__version__}")
+        put(said("omni-bulk {__version__}", __version__=__version__))
         raise typer.Exit
 
 
@@ -62,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     )
 
     logging.getLogger("omni_bulk").addHandler(logging.NullHandler())
+    speak(arguments, os.environ)
     try:
         code = app(with_verb(arguments), prog_name="omni-bulk", standalone_mode=False)
     except typer.Exit as done:
@@ -70,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(error)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):  # before sending has its own way with signals
-        print("omni-bulk: interrupted; run the same command again", file=sys.stderr)
+        _print(said("omni-bulk: interrupted; run the same command again"))
         return 75
     except Exception as error:  # noqa: BLE001  the outermost frame: everything ends in an exit code
         return _unexpected(error)
@@ -78,15 +82,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(error: OmniBulkError) -> None:
-    sentences = error.problems if isinstance(error, SettingsError) else (str(error),)
+    sentences = error.problems if isinstance(error, SettingsError) else (error.sentence,)
     for sentence in sentences:
-        _print(f"omni-bulk: {sentence}")
+        _print(said("omni-bulk: {sentence}", sentence=sentence))
 
 
 def _print(line: str) -> None:
     from omni_bulk.cli.screen import printable  # noqa: PLC0415  not for --help
 
-    print(printable(line), file=sys.stderr)
+    print(printable(spoken(line)), file=sys.stderr)
 
 
 def _unexpected(error: Exception) -> int:
@@ -98,5 +102,5 @@ def _unexpected(error: Exception) -> int:
             _print(line)
         return int(error.exit_code)
     traceback.print_exception(error)
-    print("omni-bulk: this is a bug; the ledger is consistent, and the same command goes on", file=sys.stderr)
+    _print(said("omni-bulk: this is a bug; the ledger is consistent, and the same command goes on"))
     return 70

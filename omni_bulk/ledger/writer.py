@@ -22,6 +22,7 @@ from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.ledger.schema import ledger_error
 from omni_bulk.ledger.till import Till
 from omni_bulk.model import Result
+from omni_bulk.sentences import said
 
 LINGER = 0.02  # s a result may wait for company; claims never wait
 CHECKPOINT_EVERY = 5_000  # operations, about 16 MiB of WAL, after which the writer copies it into the file
@@ -91,7 +92,7 @@ class Writer:
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._condition:
             if self._closing:
-                _resolve([(future, LedgerError("the ledger is closed"))])
+                _resolve([(future, LedgerError(said("the ledger is closed")))])
                 return future
             self._pending.append((operation, future))
             wanted = monotonic() + LINGER if patient else 0.0
@@ -202,7 +203,7 @@ class Writer:
             self.failure = self.failure or ledger_error(error, "the ledger could not be written")
             return self.failure
         if self.failure is None:
-            self.failure = LedgerError("the ledger stopped after an internal error")
+            self.failure = LedgerError(said("the ledger stopped after an internal error"))
             self.failure.__cause__ = error
         return error
 
