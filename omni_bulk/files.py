@@ -2,13 +2,14 @@
 own files must not be.
 """
 
+import difflib
 import gzip
 import io
 import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -90,13 +91,20 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
+def _missing(path: Path) -> str:
+    with suppress(OSError):  # the folder may be missing too, or be nobody's to look into
+        if near := difflib.get_close_matches(path.name, [one.name for one in path.absolute().parent.iterdir()], n=1):
+            return said("There is no file {path}: did you mean {near}?", path=path, near=path.with_name(near[0]))
+    return said("There is no file {path}: check the path.", path=path)
+
+
 @contextmanager
 def sentences(path: str | os.PathLike[str]) -> Iterator[None]:
     """What the system says of a file, as an `InputError` that says what to do."""
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(said("There is no file {path}: check the path.", path=path)) from error
+        raise InputError(_missing(Path(path))) from error
     except PermissionError as error:
         if _WINDOWS:
             raise InputError(

@@ -112,7 +112,7 @@ def row_stop(rows: int, *, min_rows: int | None, max_rows: int | None) -> Stoppe
     if min_rows is not None and rows < min_rows:
         return Stopped(
             said(
-                "the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole?",
+                "the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole? If it is, give --min-rows {rows}.",
                 rows=rows,
                 min_rows=min_rows,
             ),
@@ -121,7 +121,7 @@ def row_stop(rows: int, *, min_rows: int | None, max_rows: int | None) -> Stoppe
     if max_rows is not None and rows > max_rows:
         return Stopped(
             said(
-                "the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one?",
+                "the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one? If it is, give --max-rows {rows}.",
                 rows=rows,
                 max_rows=max_rows,
             ),

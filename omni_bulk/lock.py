@@ -151,7 +151,8 @@ class CampaignLock:
     def _sentence(self, holder: Holder | None) -> str:
         who = said(": {holder}", holder=holder.sentence) if holder else ""
         return said(
-            "Another run holds campaign {name}{who}. Wait for it to end, or give --lock-wait SECONDS.",
+            "Another run holds campaign {name}{who}. Wait for it to end, or give --lock-wait SECONDS; "
+            "`omni-bulk status --runs` shows what is running.",
             name=self._name,
             who=who,
         )

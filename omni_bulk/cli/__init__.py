@@ -2,10 +2,12 @@
 
 import logging
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 
 import typer
 
@@ -46,6 +48,20 @@ def with_verb(arguments: Sequence[str]) -> list[str]:
     return ["send", *arguments]
 
 
+def _refuse_mistyped(arguments: Sequence[str]) -> None:
+    """Without a verb a list is meant. A word that is no file and nearly a verb is that verb, mistyped."""
+    word = next(iter(arguments), "")
+    if word in VERBS or not word.isalpha() or Path(word).exists():
+        return
+    from difflib import get_close_matches  # noqa: PLC0415  not for every command
+
+    if near := get_close_matches(word, VERBS, n=1):
+        command = shlex.join(["omni-bulk", near[0], *arguments[1:]])
+        raise SettingsError(
+            said("there is no verb and no file {word!r}: did you mean {command}?", word=word, command=command)
+        )
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit code. Sentences go to stderr; a traceback only for a bug (70)."""
     from omni_bulk.cli import (  # noqa: F401, PLC0415  they add their verbs, in this order
@@ -67,6 +83,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("omni_bulk").addHandler(logging.NullHandler())
     speak(arguments, os.environ)
     try:
+        _refuse_mistyped(arguments)
         code = app(with_verb(arguments), prog_name="omni-bulk", standalone_mode=False)
     except typer.Exit as done:
         return done.exit_code

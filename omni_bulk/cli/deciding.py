@@ -1,6 +1,7 @@
 """What `resolve` does: decide about silence, show it, ask, and post again."""
 
 import asyncio
+from shlex import quote
 from typing import Any
 
 import orjson
@@ -184,7 +185,10 @@ class Deciding:
         elif doubt.presumed and not self.given["resend"]:
             say(
                 "next",
-                said("To post the unsent ones again: omni-bulk resolve {name} --resend --list INPUT", name=row.name),
+                said(
+                    "To post the unsent ones again: omni-bulk resolve {name} --resend --list INPUT",
+                    name=quote(row.name),
+                ),
             )
 
     def _tell(self, row: CampaignRow, doubt: Doubt, summary: Summary | None, code: int) -> None:

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import tzinfo
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from time import time
 
 from omni_bulk.delivery import Codes, parse_codes
@@ -49,9 +51,11 @@ def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignR
     """The newest campaign of this name. Raises SettingsError when there is none."""
     found = reading.campaigns_named(db, name)
     if not found:
-        raise SettingsError(
-            said("the ledger {ledger} knows no campaign {name!r}; see omni-bulk status", ledger=ledger, name=name)
-        )
+        nobody = said("the ledger {ledger} knows no campaign {name!r}; see omni-bulk status", ledger=ledger, name=name)
+        names = [str(known) for (known,) in db.execute("SELECT DISTINCT name FROM campaign")]
+        if near := get_close_matches(name, names, n=1):
+            nobody = said("{nobody}. Did you mean {near}?", nobody=nobody, near=quote(near[0]))
+        raise SettingsError(nobody)
     return found[0]
 
 

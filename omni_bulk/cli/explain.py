@@ -9,7 +9,7 @@ import typer
 
 from omni_bulk.cli import app
 from omni_bulk.cli.language import Lang, checked
-from omni_bulk.sentences import Sentence, counted, listed, said, term
+from omni_bulk.sentences import Sentence, both, counted, listed, said, term
 
 if TYPE_CHECKING:
     from omni_bulk.ledger.tracing import Asked
@@ -227,9 +227,10 @@ def _line(line: Mapping[str, Any], zone: tzinfo, http: int | None) -> _Said:
 
 
 def _report(one: Mapping[str, Any], zone: tzinfo) -> _Said:
+    from omni_bulk.captions import outcome_name  # noqa: PLC0415
     from omni_bulk.explaining import judgement  # noqa: PLC0415
 
-    leg = said({"relay": "report of the relay", "handset": "report of the handset"}.get(one["leg"] or "", "report"))
+    leg = term({"relay": "report of the relay", "handset": "report of the handset"}.get(one["leg"] or "", "report"))
     answer = " ".join(filter(None, (one["reportCode"], one["reportText"])))
     kind = "" if one["reportType"] in {"0", None} else f", reportType {one['reportType']}"
     billed = one["billedSegments"]
@@ -238,7 +239,7 @@ def _report(one: Mapping[str, Any], zone: tzinfo) -> _Said:
         _at(one["reportTime"], zone),
         said(
             "{leg}: {answer} ({means}){kind}{parts}, by {source}",
-            leg=leg, answer=answer, means=term(one["means"]), kind=kind, parts=parts, source=term(one["source"]),
+            leg=leg, answer=answer, means=both(one["means"], outcome_name(one["means"], "ko")), kind=kind, parts=parts, source=term(one["source"]),
         ),
     )  # fmt: skip
     if one["whose"] == "double" or one["leg"] is None:

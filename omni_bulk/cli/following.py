@@ -138,12 +138,13 @@ class Following:
             )  # fmt: skip
 
 
-def dying(began_ms: int, tz: str) -> str:
+def dying(began_ms: int, tz: str, place: str = "") -> str:
     """The sentence that says by when the reports of a run must be collected."""
     at = datetime.fromtimestamp((began_ms + DIE_AFTER) / 1000, ZoneInfo(tz))
     return said(
         "Delivery reports die from {at:%Y-%m-%d %H:%M} ({tz}) on, when nobody collects them before: "
-        "omni-bulk reports --poll",
+        "omni-bulk reports --poll{place}",
         at=at,
         tz=tz,
+        place=place,
     )

@@ -1,6 +1,7 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from omni_bulk.errors import InputError, SettingsError
 from omni_bulk.omni import composition_of
 from omni_bulk.phone import Trouble, normalise
 from omni_bulk.pricelist import money
+from omni_bulk.records import listed
 from omni_bulk.sentences import said, term
 from omni_bulk.settings import Settings, duration
 from omni_bulk.source import Source, read_recipients, read_text
@@ -66,6 +68,7 @@ class Order:
     start_at: datetime | None = None
     test_to: str | None = field(default=None, repr=False)
     reports: float | None = None  # s that reports are collected after sending
+    place: str = ""  # what a command needs to find the same ledger: `` --ledger FILE``, `` --config FILE``
 
 
 class Problems:
@@ -165,7 +168,7 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
         rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
-        reports=reports,
+        reports=reports, place=place_of(given),
     )  # fmt: skip
 
 
@@ -174,6 +177,12 @@ def _settings(flags: dict[str, Any], *, sandbox: bool) -> Settings:
         return Settings(**flags)
     own = {"client_id": SANDBOX, "client_password": SANDBOX, "base_url": "http://127.0.0.1"}
     return Settings(**{**flags, **own})
+
+
+def place_of(given: Mapping[str, Any]) -> str:
+    """The flags with which another verb finds the ledger that this one was given, ready to be copied."""
+    flags = [(f"--{name}", given.get(name)) for name in ("ledger", "config")]
+    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in flags if value is not None)
 
 
 def _template(given: dict[str, Any]) -> Template | Texts | None:
@@ -225,10 +234,17 @@ def _lacking(
     if all(given[flag] is None for flag in ("text", "text_file", "texts")) and columns.text is None:
         yield said("there is no text: give --text, --text-file or --texts, or a text column in the list")
     if isinstance(template, Texts) and template.column is not None and columns.lacks([template.column]):
-        yield said("--texts chooses by the column {column!r}, which the list does not have", column=template.column)
+        yield said(
+            "--texts chooses by the column {column!r}, which the list does not have: it has {names}",
+            column=template.column, names=listed(columns.names),
+        )  # fmt: skip
     if template is not None and (missing := columns.lacks(template.required)):
         fields = ", ".join(f"{{{name}}}" for name in missing)
-        yield said("the template needs {fields}, which the list has no column for", fields=fields)
+        yield said(
+            "the template needs {fields}, which the list has no column for: it has {names}. Say --map COLUMN={field}, or "
+            "write {{{field}|what else}} in the template",
+            fields=fields, names=listed(columns.names), field=missing[0],
+        )  # fmt: skip
     if settings is not None and settings.from_ is None and columns.from_ is None:
         yield said("there is no originating number: give --from, or a from column in the list")
 

@@ -38,7 +38,7 @@ from omni_bulk.model import Result
 from omni_bulk.omni import Omni
 from omni_bulk.rejects import RejectsFile
 from omni_bulk.run import Run
-from omni_bulk.sentences import counted, said
+from omni_bulk.sentences import Sentence, counted, listed, said
 from omni_bulk.settings import Settings
 from omni_bulk.sink import StreamSink
 from omni_bulk.stats import Summary, Tally
@@ -139,9 +139,16 @@ class Sending:
         if self._following is not None:
             self._following.tell(campaign)
         elif summary.posts and not order.sandbox:
-            screen.say("reports", dying(began, settings.tz))
+            screen.say("reports", dying(began, settings.tz, order.place))
         if screen.live and not order.throwaway:
-            screen.say("next", said("Everybody in one file: omni-bulk export {name}", name=shlex.quote(campaign.name)))
+            screen.say(
+                "next",
+                said(
+                    "Everybody in one file: omni-bulk export {name}{place}",
+                    name=shlex.quote(campaign.name),
+                    place=order.place,
+                ),
+            )
         return summary.exit_code
 
     async def _account(self, stack: AsyncExitStack) -> tuple[Settings, str | None, Callable[[], int] | None]:
@@ -422,21 +429,36 @@ def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = F
     return cost_stop(cost, spent, most, planned.currency or "", planned.unpriced)
 
 
+_DOCTOR = "`omni-bulk doctor{place}` checks the credentials and the network."
+_CODES = "`omni-bulk status {name}{place}` shows the codes."
+_LOOKS = {  # where to look first, by the reason of a stop that running again does not cure
+    "bad_credentials": _DOCTOR, "account_blocked": _DOCTOR, "account_expired": _DOCTOR, "certificate": _DOCTOR,
+    "proxy_auth": _DOCTOR, "no_token": _DOCTOR, "token_invalid": _DOCTOR, "bare_refusal": _DOCTOR,
+    "failure_rate": _CODES, "unknown_rate": _CODES, "from": _CODES,
+}  # fmt: skip
+
+
 def next_step(summary: Summary, order: Order) -> str | None:
     """The sentence that says what to do now, None when there is nothing to do."""
     if order.sandbox:
         return said(
             "To send it for real, leave out --sandbox. `omni-bulk init` asks for the credentials, `omni-bulk doctor` checks."
         )
+    named: dict[str, object] = {"name": shlex.quote(summary.campaign_name), "place": order.place}
     if summary.remaining and summary.exit_code == 5:
-        return said("Cure the cause, then run the same command again to go on; nobody gets a second message.")
+        cure = said("Cure the cause, then run the same command again to go on; nobody gets a second message.")
+        look = _LOOKS.get(summary.stop_reason or "")
+        return cure if look is None else listed((Sentence(look, named), cure), " ")
+    if summary.exit_code == 69:
+        look = said("`omni-bulk doctor{place}` says whether it is the network.", **named)
+        return listed((look, said("Run the same command again to go on; nobody gets a second message.")), " ")
     if summary.exit_code in {6, 69, 75, 130} or (summary.remaining and summary.exit_code in {70, 74}):
         return said("Run the same command again to go on; nobody gets a second message.")
     if summary.exit_code == 3:
         return said(
             "The unknown ones may have arrived, so they are not sent again. Delivery reports tell: "
-            "omni-bulk reports --poll, then omni-bulk status {campaign_name}",
-            campaign_name=summary.campaign_name,
+            "omni-bulk reports --poll{place}, then omni-bulk status {name}{place}",
+            **named,
         )
     if summary.exit_code == 1:
         return said("Correct the rows that were not sent and run the same command again: only they are sent.")

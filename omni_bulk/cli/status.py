@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from shlex import quote
 from typing import Annotated, Any
 
 import orjson
@@ -116,6 +117,15 @@ def _campaign(standing: Mapping[str, Any]) -> None:
                 "  {number:,} in doubt: they may have left, and nobody recorded what came of it. "
                 "The next run of the campaign makes them unknown, unless one is sending them at this moment.",
                 number=standing["states"]["inDoubt"],
+            )
+        )
+    if standing["states"]["unknown"]:
+        put(
+            said(
+                "  {number:,} unknown: they may have arrived. omni-bulk reports --poll settles what reports prove, "
+                "omni-bulk resolve {name} decides about the rest",
+                number=standing["states"]["unknown"],
+                name=quote(str(standing["campaign"])),
             )
         )
     if standing["doubles"]:

@@ -347,7 +347,12 @@ def _run(db: sqlite3.Connection, script: str) -> None:
 
 def no_ledger(path: Path) -> SettingsError:
     """What a verb raises that needs a ledger where there is none."""
-    return SettingsError(said("there is no ledger at {path}; name one with --ledger", path=path))
+    return SettingsError(
+        said(
+            "there is no ledger at {path}; name one with --ledger FILE, or send something: the first `omni-bulk send` makes it",
+            path=path,
+        )
+    )
 
 
 def why(error: Exception) -> str:
