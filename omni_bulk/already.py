@@ -15,7 +15,7 @@ from omni_bulk.phone import Phone, Trouble, normalise
 from omni_bulk.records import ROW_PROBLEMS
 from omni_bulk.results import from_line
 from omni_bulk.rules import Composition
-from omni_bulk.sentences import said, term
+from omni_bulk.sentences import said, system, term
 from omni_bulk.sink import same_line
 from omni_bulk.source import read_recipients
 
@@ -37,7 +37,7 @@ def first_result(path: Path) -> Result | None:
             said(
                 "{path} cannot be read ({strerror}): --already names a results file or a log",
                 path=path,
-                strerror=error.strerror,
+                strerror=system(error),
             )
         ) from None
 

@@ -15,7 +15,7 @@ from omni_bulk.errors import Stopped
 from omni_bulk.joining import Batch, read_batch, read_json
 from omni_bulk.model import Kind, Verdict
 from omni_bulk.policy import PATIENCE, account_stop, backoff
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, term
 from omni_bulk.wire import CODES, Answer, read_omni, retry_after
 
 ASKED_WAIT_MAX = 60.0  # s that a Retry-After is believed
@@ -69,7 +69,7 @@ class Questions:
             retry_error_callback=_outcome,
         )(self._once, ask)  # fmt: skip
         if _passes(answer):
-            what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
+            what = term(answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}")
             minutes = (self._patience or 0) / 60
             message = said(
                 "the API did not answer about reports for {minutes:.0f} minutes ({what}); run again later",

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from omni_bulk.errors import Stopped
 from omni_bulk.model import Kind, Verdict
 from omni_bulk.policy import PATIENCE, account_stop, backoff
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, term
 from omni_bulk.wire import CODES, Answer, Failure, Token, read_omni, read_token, retry_after
 
 LIFE_UNKNOWN = 23 * 3600.0  # s: the guide says 24 h; used when `expired` does not parse or is out of bounds
@@ -206,7 +206,7 @@ def no_token(answer: Answer) -> Stopped:
     if answer.failure in {Failure.CERTIFICATE, Failure.PROXY_AUTH}:
         return account_stop(Verdict(Kind.ACCOUNT, reason=answer.failure.value))
     if passing(answer):
-        what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
+        what = term(answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}")
         message = said(
             "no token could be had for {minutes:.0f} minutes ({what}); run again later",
             minutes=PATIENCE / 60,

@@ -173,7 +173,7 @@ def _token(answer: Answer) -> Finding:
     if read_token(answer) is not None:
         return ok("credentials", said("the API gives a token for them"))
     if passing(answer):
-        what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
+        what = term(answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}")
         return fail(
             "credentials", said("no token could be had ({what})", what=what), said("Try again in a minute."), NETWORK
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from omni_bulk.errors import InputError
 from omni_bulk.files import opened
 from omni_bulk.joining import read_json
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 WHOLE_MAX = 512 * 1024 * 1024  # bytes of a file that is one JSON value, read at once: a million reports
 LINE_MAX = 16 * 1024 * 1024  # bytes of one line: an answer with 1,000 reports takes 350 kB
@@ -38,7 +38,7 @@ def read_collected(path: str | PathLike[str]) -> Iterator[object]:
                     yield from _reports(read_json(first), f"line {number} of {path}")
                 first, number = stream.readline(LINE_MAX), number + 1
     except OSError as error:
-        raise InputError(said("{path} cannot be read ({strerror})", path=path, strerror=error.strerror)) from None
+        raise InputError(said("{path} cannot be read ({strerror})", path=path, strerror=system(error))) from None
 
 
 def _reports(read: object, where: str) -> Iterator[object]:

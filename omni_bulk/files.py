@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from omni_bulk.errors import InputError
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -35,10 +35,10 @@ def cause(error: OSError) -> str:
 
     Windows lets nobody replace or open what another program holds, and says no more than "Permission denied".
     """
-    said = error.strerror or str(error)
+    told = system(error)
     if _WINDOWS and isinstance(error, PermissionError):
-        return f"{said}: if it is open in Excel or another program, close it there"
-    return said
+        return said("{told}: if it is open in Excel or another program, close it there", told=told)
+    return told
 
 
 def refuse_open_directory(path: Path) -> None:
@@ -116,8 +116,6 @@ def sentences(path: str | os.PathLike[str]) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(said("{path} is a damaged gzip file: compress it anew.", path=path)) from error
     except OSError as error:
-        raise InputError(
-            said("{path} cannot be read: {strerror}.", path=path, strerror=error.strerror or error)
-        ) from error
+        raise InputError(said("{path} cannot be read: {strerror}.", path=path, strerror=system(error))) from error
     except UnicodeDecodeError as error:
         raise InputError(said("{path} changed while it was read: start again.", path=path)) from error

@@ -27,7 +27,7 @@ from omni_bulk.model import CampaignRow
 from omni_bulk.pruning import packing
 from omni_bulk.replacing import replacing
 from omni_bulk.results import from_line
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 from omni_bulk.source import read_recipients
 
 BIG = 512 * 1024**2  # bytes; a file up to that size is built anew within the 30 s that others wait for the write lock
@@ -298,5 +298,5 @@ def _campaign_of(path: Path, *, strict: bool = True) -> str:
     except (OSError, ValueError) as error:
         if not strict:
             return ""
-        why = error.strerror if isinstance(error, OSError) else "it is no results file"
+        why = system(error) if isinstance(error, OSError) else said("it is no results file")
         raise InputError(said("--results {path}: {why}", path=path, why=why)) from None

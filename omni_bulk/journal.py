@@ -18,7 +18,7 @@ from omni_bulk.files import cause
 from omni_bulk.joining import read_json
 from omni_bulk.model import Report
 from omni_bulk.results import iso
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 from omni_bulk.sink import open_appending, write_all
 
 TAIL = 1 << 20  # bytes at the end of the file whose numbers are remembered: some 2,000 lines, where a batch has 1,000
@@ -99,7 +99,7 @@ class Journal:
                 said(
                     "{path} could not be written ({strerror}); make room and run again",
                     path=self.path,
-                    strerror=error.strerror,
+                    strerror=system(error),
                 )
             ) from None
         self._size += len(content)

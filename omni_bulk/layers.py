@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
-from omni_bulk.sentences import said, term
+from omni_bulk.sentences import said, system, term
 
 CONFIG_DEFAULT = Path("omni-bulk.toml")  # in the current directory
 SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
@@ -130,7 +130,7 @@ class Toml(TomlConfigSettingsSource):
             if given is not None and not self._path.is_file():
                 self._faults.append(said("{path} (--config) is no file.", path=self._path))
         except OSError as error:
-            self._faults.append(said("{path} cannot be read: {strerror}.", path=self._path, strerror=error.strerror))
+            self._faults.append(said("{path} cannot be read: {strerror}.", path=self._path, strerror=system(error)))
         except ValueError as error:  # no TOML, or no UTF-8; the sentence holds a position, never a line
             self._faults.append(said("{path} is not valid TOML: {error}.", path=self._path, error=error))
 
@@ -208,7 +208,7 @@ def _secret_in(path: Any, called: str) -> str | Faulty:
             text = file.read(SECRET_FILE_MAX + 1).decode("utf-8-sig").strip()
     except OSError as error:
         return Faulty(
-            said("{called} cannot be read: {path}: {strerror}.", called=called, path=path, strerror=error.strerror)
+            said("{called} cannot be read: {path}: {strerror}.", called=called, path=path, strerror=system(error))
         )
     except ValueError:  # not UTF-8; or a zero byte in the path
         return Faulty(said("{called} names no UTF-8 text: {path}.", called=called, path=path))

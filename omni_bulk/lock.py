@@ -25,7 +25,7 @@ from uuid import UUID, uuid5
 from filelock import BaseFileLock, FileLock, Timeout
 
 from omni_bulk.errors import Refused, SettingsError
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 LOCK_WAIT_DEFAULT = 0.0  # seconds; who finds the campaign held is told at once
 POLL_INTERVAL = 0.1  # seconds between two tries while waiting
@@ -354,5 +354,5 @@ def _unusable(path: Path, error: OSError) -> str:
     return said(
         "The lock {path} cannot be used: {strerror}. Make its directory writable, or name another ledger.",
         path=path,
-        strerror=error.strerror,
+        strerror=system(error),
     )

@@ -63,6 +63,11 @@ def term(word: str) -> Sentence:
     return Sentence(word, _NOTHING)
 
 
+def system(error: OSError) -> Sentence:
+    """What the system says of a file or an address, as part of a sentence."""
+    return term(error.strerror or str(error))
+
+
 def both(english: str, korean: str) -> Sentence:
     """What stands in both languages where it comes from, such as a country's rule in its table."""
     return _Both(english, {"korean": korean})

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from omni_bulk.cost import Budget, amount_of
 from omni_bulk.errors import SettingsError
 from omni_bulk.layers import CREDENTIALS, Environment, Faulty, Given, Toml, covered, named, unknown
-from omni_bulk.sentences import said, term
+from omni_bulk.sentences import said, system, term
 from omni_bulk.windows import Hours, window_of
 
 BASE_URL_DEFAULT = "https://omni.ibapi.kr"
@@ -361,7 +361,7 @@ class Settings(BaseSettings):
                     "{setting} cannot be read: {path}: {strerror}.",
                     setting=named(str(field.field_name)),
                     path=value,
-                    strerror=error.strerror,
+                    strerror=system(error),
                 )
             ) from error
         return value

@@ -19,7 +19,7 @@ import phonenumbers
 from omni_bulk.country import EVERYWHERE, Purpose, Rule, Rules, Sender, Severity
 from omni_bulk.errors import SettingsError
 from omni_bulk.phone import REGIONS
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 from omni_bulk.text import Replacements
 from omni_bulk.texts import Texts, problems_in
 from omni_bulk.words import Language
@@ -102,7 +102,7 @@ def _document(path: str | PathLike[str], flag: str) -> dict[str, Any]:
             content = stream.read(TABLE_MAX + 1)
     except OSError as error:
         raise SettingsError(
-            said("{flag} {path} cannot be read: {strerror}.", flag=flag, path=path, strerror=error.strerror)
+            said("{flag} {path} cannot be read: {strerror}.", flag=flag, path=path, strerror=system(error))
         ) from None
     except ValueError:  # a zero byte in the path
         raise SettingsError(said("{flag} names no file.", flag=flag)) from None

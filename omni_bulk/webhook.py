@@ -23,7 +23,7 @@ from aiohttp import web
 from omni_bulk.errors import LedgerError, SettingsError, Stopped
 from omni_bulk.joining import read_json
 from omni_bulk.reports import Collector
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 SIGNATURE, TIMESTAMP = "x-ib-signature", "x-ib-timestamp"
 TOLERANCE = 300.0  # s by which the signed timestamp may differ from our clock (next API)
@@ -131,7 +131,7 @@ class WebhookServer:
                     "the webhook cannot listen on {host}:{port}: {strerror}",
                     host=host,
                     port=port,
-                    strerror=error.strerror,
+                    strerror=system(error),
                 )
             ) from None
         confirming = asyncio.ensure_future(self._confirm(over))

@@ -10,7 +10,7 @@ import typer
 from omni_bulk.cli import app
 from omni_bulk.cli.language import Lang, checked
 from omni_bulk.cli.streams import put
-from omni_bulk.sentences import listed, said, term
+from omni_bulk.sentences import both, listed, said, term
 
 if TYPE_CHECKING:
     from omni_bulk.findings import Finding
@@ -109,7 +109,10 @@ def _head(mark: str, check: str) -> str:
     from omni_bulk.cli.language import spoken  # noqa: PLC0415
     from omni_bulk.cli.screen import columns  # noqa: PLC0415
 
-    first, second = spoken(term(mark)), spoken(term(check))
+    first = spoken(
+        both(mark, "생략") if mark == "skipped" else term(mark)
+    )  # of a recipient the word means another thing
+    second = spoken(term(check))
     return f"{first}{' ' * (9 - columns(first))}{second}"
 
 

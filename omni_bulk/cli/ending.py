@@ -11,7 +11,7 @@ import orjson
 
 from omni_bulk.errors import LedgerError, OmniBulkError, OutputError
 from omni_bulk.files import cause
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 SUMMARY_MAX = 1 << 20  # bytes; a longer file is none of ours
 
@@ -62,7 +62,7 @@ class Ending:
             elif target is not None and self._descriptor is not None:
                 os.write(self._descriptor, line)
         except OSError as error:
-            raise LedgerError(said("the summary could not be written: {strerror}", strerror=error.strerror)) from None
+            raise LedgerError(said("the summary could not be written: {strerror}", strerror=system(error))) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -15,7 +15,7 @@ import typer
 from omni_bulk.cli import app
 from omni_bulk.cli.language import Lang, checked
 from omni_bulk.errors import OutputError, SettingsError
-from omni_bulk.sentences import listed, said, term
+from omni_bulk.sentences import listed, said, system, term
 
 _TRIES = 3  # times that something usable may be typed
 _FROM_SHOWN = "0212345678"  # in the commands to try, when no originating number was given
@@ -137,7 +137,7 @@ class _Init:
                 said(
                     "{folder} cannot be written ({strerror}); name another folder",
                     folder=self._shown,
-                    strerror=error.strerror,
+                    strerror=system(error),
                 )
             ) from None
         for path, text in files.items():

@@ -10,7 +10,7 @@ from omni_bulk.cli import app
 from omni_bulk.cli.language import Lang, checked
 from omni_bulk.cli.streams import put
 from omni_bulk.errors import SettingsError
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 
 @app.command("sandbox")
@@ -78,7 +78,7 @@ def sandbox(
             said(
                 "the sandbox cannot listen on port {port}: {strerror}; give another --port",
                 port=port,
-                strerror=error.strerror,
+                strerror=system(error),
             )
         ) from None
     return 0

@@ -10,7 +10,7 @@ from typing import IO
 
 from omni_bulk.cli.language import spoken
 from omni_bulk.errors import OutputError
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 # What we write ourselves beyond ASCII, for a stderr that cannot: a Windows console redirected to a file, LC_ALL=C.
 _PLAIN = {
@@ -78,7 +78,7 @@ def put(text: str) -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        raise OutputError(said("stdout cannot be written ({strerror})", strerror=error.strerror)) from None
+        raise OutputError(said("stdout cannot be written ({strerror})", strerror=system(error))) from None
 
 
 def to_stdout(write: Callable[[IO[bytes]], object]) -> None:
@@ -89,7 +89,7 @@ def to_stdout(write: Callable[[IO[bytes]], object]) -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        raise OutputError(said("stdout cannot be written ({strerror})", strerror=error.strerror)) from None
+        raise OutputError(said("stdout cannot be written ({strerror})", strerror=system(error))) from None
 
 
 def finish(code: int) -> int:

@@ -27,7 +27,7 @@ from omni_bulk.metrics import Gauges, Meter
 from omni_bulk.model import Result
 from omni_bulk.omni import Omni
 from omni_bulk.replacing import replacing
-from omni_bulk.sentences import said
+from omni_bulk.sentences import said, system
 
 LOOK_EVERY = 1.0  # s
 BEAT_EVERY = 5  # looks between two heartbeats
@@ -229,7 +229,7 @@ def _served(meter: Meter, host: str, port: int) -> Callable[[], None]:
         return meter.serve(host, port)
     except OSError as error:
         raise SettingsError(
-            said("--metrics cannot listen at {host}:{port}: {strerror}", host=host, port=port, strerror=error.strerror)
+            said("--metrics cannot listen at {host}:{port}: {strerror}", host=host, port=port, strerror=system(error))
         ) from None
 
 
@@ -253,7 +253,7 @@ def _refuse_others(path: Path, flag: str) -> None:
                 "{flag} {path} cannot be written ({strerror}); give another file",
                 flag=flag,
                 path=path,
-                strerror=error.strerror,
+                strerror=system(error),
             )
         ) from None
     if start and not start.startswith(_OURS[flag]):

@@ -108,7 +108,6 @@ SENDING: Final[Mapping[str, str]] = {
     "too many refusals": "거절이 너무 많음",
     "too many lost answers": "응답을 잃은 것이 너무 많음",
     # signals
-    "interrupted": "중단됨",
     "Interrupted: finishing what is in flight. Once more ends it at once.": (
         "중단합니다. 이미 나간 요청의 응답을 기다립니다. 한 번 더 누르면 바로 끝냅니다."
     ),

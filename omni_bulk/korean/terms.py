@@ -68,6 +68,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "proxy": "프록시 오류",
     "timeout": "응답 시간 초과",
     "connection lost": "연결 끊김",
+    "certificate": "인증서 오류",
+    "proxy auth": "프록시 인증 거부",
+    "interrupted": "중단됨",
     "bad answer": "읽을 수 없는 응답",
     # what the system says
     "No such file or directory": "그런 파일이나 폴더가 없음",
@@ -81,6 +84,10 @@ _WORDS: Final[Mapping[str, str]] = {
     "Address already in use": "이미 쓰고 있는 주소",
     "Connection refused": "연결 거부",
     "Input/output error": "입출력 오류",
+    "{told}: if it is open in Excel or another program, close it there": (
+        "{told}. 엑셀이나 다른 프로그램에서 열려 있다면 거기서 닫으세요"
+    ),
+    "it is no results file": "결과 파일이 아님",
     "it is a link": "링크임",
     "it is not a regular file": "일반 파일이 아님",
     "everybody can write to its directory: run `chmod o-w` on that": (

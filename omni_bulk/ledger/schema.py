@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from omni_bulk.errors import LedgerError, OmniBulkError, SettingsError
 from omni_bulk.files import refuse_open_directory
 from omni_bulk.identity import KEY_BYTES
-from omni_bulk.sentences import said, term
+from omni_bulk.sentences import said, system, term
 
 APPLICATION_ID = 0x4F4D4E49  # "OMNI"
 BUSY_TIMEOUT = 30_000  # ms another process may hold the write lock
@@ -358,7 +358,7 @@ def no_ledger(path: Path) -> SettingsError:
 def why(error: Exception) -> str:
     """In words. Messages of SQLite, of the system and of our own hold no number and no text; of others nobody knows."""
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return system(error)
     if isinstance(error, OmniBulkError):
         return error.sentence
     return str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
