@@ -2,35 +2,41 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
 SOURCE = Path(__file__).parents[2] / "omni_bulk"
 
 
-def modules() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path, ast.parse(path.read_text("utf-8"))
+@cache
+def modules() -> list[tuple[Path, ast.Module]]:
+    """Every module of the package, parsed."""
+    return [(path, ast.parse(path.read_text("utf-8"))) for path in sorted(SOURCE.rglob("*.py"))]
 
 
 def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
+    """The calls of a function that is called by its plain name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
             yield node
 
 
-def templates() -> set[str]:
+@cache
+def templates() -> frozenset[str]:
     """The templates of `said`, and both forms of what is `counted`."""
-    found = set()
+    found: set[str] = set()
     for path, tree in modules():
         for call in calls(tree, "said"):
-            assert isinstance(call.args[0], ast.Constant), f"{path}:{call.lineno}: `said` takes its template as it stands"
+            assert isinstance(call.args[0], ast.Constant), (
+                f"{path}:{call.lineno}: `said` takes its template as it stands"
+            )
             found.add(str(call.args[0].value))
         for call in calls(tree, "counted"):
             words = [str(one.value) for one in call.args[1:] if isinstance(one, ast.Constant)]
             if words:
                 found |= {f"{{number:,}} {words[0]}", f"{{number:,}} {words[1] if words[1:] else words[0] + 's'}"}
-    return found
+    return frozenset(found)
 
 
 def fields(template: str) -> set[str]:
