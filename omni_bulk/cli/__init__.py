@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from omni_bulk import __version__
-from omni_bulk.cli.language import speak, spoken
+from omni_bulk.cli.language import speak, speaks, spoken
 from omni_bulk.cli.streams import put
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.sentences import said
@@ -113,10 +113,16 @@ def _print(line: str) -> None:
 def _unexpected(error: Exception) -> int:
     # typer's own usage errors (its vendored click's too) know how to show themselves.
     if hasattr(error, "show") and hasattr(error, "exit_code"):
-        shown = StringIO()
-        error.show(file=shown)
-        for line in shown.getvalue().split("\n"):
-            _print(line)
+        if speaks() == "en":
+            shown = StringIO()
+            error.show(file=shown)
+            for line in shown.getvalue().split("\n"):
+                _print(line)
+        else:
+            from omni_bulk.cli.usage import sentences  # noqa: PLC0415  only when it is needed
+
+            for sentence in sentences(error):
+                _print(said("omni-bulk: {sentence}", sentence=sentence))
         return int(error.exit_code)
     traceback.print_exception(error)
     _print(said("omni-bulk: this is a bug; the ledger is consistent, and the same command goes on"))

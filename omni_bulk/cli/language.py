@@ -50,7 +50,7 @@ def spoken(text: str) -> str:
     return text.spoken(_spoken) if isinstance(text, Sentence) else text
 
 
-def language() -> Language:
+def speaks() -> Language:
     """The language of this command."""
     return _spoken
 

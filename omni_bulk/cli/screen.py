@@ -14,7 +14,7 @@ import orjson
 
 from omni_bulk.cli.going import fields as going_fields
 from omni_bulk.cli.going import phrases, time_left, too_few_workers
-from omni_bulk.cli.language import language, spoken
+from omni_bulk.cli.language import speaks, spoken
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import countries_json, plain, shown
 from omni_bulk.errors import OmniBulkError, SettingsError
@@ -288,9 +288,9 @@ def _problem_lines(tally: Tally, column_of: Callable[[str], str | None], *, numb
 
 def _why(cause: Cause) -> str:
     """What is said of it beside its name: in English only what was found, for its name is English already."""
-    if isinstance(cause.detail, Sentence) or language() == "en":
+    if isinstance(cause.detail, Sentence) or speaks() == "en":
         return cause.detail
-    return clause(cause.reason, cause.detail, language())
+    return clause(cause.reason, cause.detail, speaks())
 
 
 def _rows(cause: Cause, *, numbers: bool) -> Sentence:

@@ -73,10 +73,10 @@ REFUSALS: Final[Mapping[str, str]] = {
     ),
     # guards
     "the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole? If it is, give --min-rows {rows}.": (
-        "목록이 {rows:,}행으로 --min-rows {min_rows:,}보다 적습니다. 목록이 온전한가요? 맞다면 --min-rows {rows}"
+        "목록이 {rows:,}행으로 --min-rows {min_rows:,}보다 적습니다. 목록이 온전한가요? 맞다면 다음을 주세요: --min-rows {rows}"
     ),
     "the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one? If it is, give --max-rows {rows}.": (
-        "목록이 {rows:,}행으로 --max-rows {max_rows:,}보다 많습니다. 맞는 목록인가요? 맞다면 --max-rows {rows}"
+        "목록이 {rows:,}행으로 --max-rows {max_rows:,}보다 많습니다. 맞는 목록인가요? 맞다면 다음을 주세요: --max-rows {rows}"
     ),
     "{hits} of the last {last} messages were refused, more than --max-failure-rate {max_failure:g} allows: look at the codes, correct the list or the text": (
         "최근 {last}건 가운데 {hits}건 거절, 허용 비율 초과(--max-failure-rate {max_failure:g}). 응답 코드를 보고 목록이나 문구를 고치세요"

@@ -16,6 +16,13 @@ VERBS: Final[Mapping[str, str]] = {
     "there is no verb and no file {word!r}: did you mean {command}?": (
         "{word!r}: 그런 명령도 파일도 없습니다. 혹시 이 명령인가요? {command}"
     ),
+    "there is no option {option}": "없는 옵션입니다: {option}",
+    "{nothing}: did you mean {near}?": "{nothing}. 혹시 이것인가요? {near}",
+    "{option} needs a value": "값이 필요한 옵션입니다: {option}",
+    "{what} is missing": "빠졌습니다: {what}",
+    "{what} cannot have this value: {why}": "{what}: 쓸 수 없는 값입니다({why})",
+    "the command cannot be understood: {why}": "명령을 이해할 수 없습니다: {why}",
+    "`{command} --help` shows what there is": "쓸 수 있는 것은 `{command} --help`로 볼 수 있습니다",
     "Say --yes, or run this on a terminal": "--yes를 주거나 터미널에서 실행하세요",
     "Campaign {name}": "캠페인 {name}",
     # status

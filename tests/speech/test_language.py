@@ -58,12 +58,12 @@ def test_where_hangul_cannot_be_shown_it_is_english(
         SimpleNamespace(stdout=SimpleNamespace(encoding=stdout), stderr=SimpleNamespace(encoding=stderr)),
     )
     language.speak(["status"], {"LANG": KO})
-    assert (language.language(), language.meant()) == (spoken, "ko")
+    assert (language.speaks(), language.meant()) == (spoken, "ko")
     nothing = language.spoken(said("Nothing was sent."))
     assert nothing == ("Nothing was sent." if spoken == "en" else "아무것도 보내지 않았습니다.")
     assert language.spoken("plain") == "plain"
     language.speak(["status", "--lang", "en"], {"LANG": KO})
-    assert language.language() == "en"
+    assert language.speaks() == "en"
 
 
 def test_a_language_that_there_is_not() -> None:
@@ -78,16 +78,16 @@ def test_every_verb_takes_the_flag() -> None:
     cli.run(["--version"])  # it loads the verbs
     commands: list[Any] = [
         *cli.app.registered_commands,
-        *(one for group in cli.app.registered_groups for one in group.typer_instance.registered_commands),
+        *(one for group in cli.app.registered_groups for one in group.typer_instance.registered_commands),  # type: ignore[union-attr]
     ]
     assert len(commands) == len(cli.VERBS) - 2 + 5  # two of the verbs are groups: three commands and two
     for command in commands:
         assert "lang" in inspect.signature(command.callback).parameters, command.name
 
 
-def korean(*arguments: str, **env: str) -> str:
+def korean(*arguments: str) -> str:
     """What a command says under a Korean locale, stdout and then stderr."""
-    ran = run(*arguments, env=environment(OMNI_LEDGER=os.fspath(Path("l.db").absolute()), LC_ALL=KO, **env))
+    ran = run(*arguments, env=environment(OMNI_LEDGER=os.fspath(Path("l.db").absolute()), LC_ALL=KO))
     return ran.out.decode() + ran.err
 
 
@@ -152,3 +152,20 @@ def test_a_terminal_that_knows_no_hangul_gets_english_and_the_files_korean() -> 
     ran = run(*SANDBOX, env=environment(LC_ALL=KO, PYTHONIOENCODING="ascii"))
     assert ran.code == 0 and "Plan of campaign list: 2 recipients" in ran.err
     assert "국내 형식 번호입니다" in Path("list.sandbox.rejects.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["send"], "빠졌습니다: INPUT"), (["send", "x", "--limit", "a"], "--limit: 쓸 수 없는 값입니다"),
+        (["send", "x", "--limit"], "값이 필요한 옵션입니다: --limit"), (["status", "a", "b"], "명령을 이해할 수 없습니다: "),
+        (["send", "x", "--qqqqqqq"], "없는 옵션입니다: --qqqqqqq"),
+    ],
+)  # fmt: skip
+def test_what_the_parser_refuses(arguments: list[str], sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*arguments[:1], "--lang=ko", *arguments[1:]]) == 2
+    err = capfd.readouterr().err
+    language.speak([], {})
+    assert f"omni-bulk: {sentence}" in err and f"`omni-bulk {arguments[0]} --help`" in err.replace(
+        "`omni-bulk --", "`omni-bulk send --"
+    )
