@@ -62,7 +62,7 @@ def sandbox(
             webhook_secret=os.environ.get("OMNI_WEBHOOK_SECRET") or None,
         )  # fmt: skip
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(error.args[0]) from None  # not `str(error)`: that forgets how to be said in Korean
 
     def ready(served: Sandbox) -> None:
         put(said("The sandbox listens on {url}; Ctrl-C ends it.", url=served.url))

@@ -348,4 +348,27 @@ _TABLES: Final[Mapping[str, str]] = {
     "it has no price": "단가가 없음",
     "no row says the currency: add a currency column such as KRW": "통화가 없음. KRW 같은 통화 열을 넣으세요",
 }
-INPUTS: Final[Mapping[str, str]] = {**_FLAGS, **_SETTINGS, **_FILES, **_COLUMNS, **_TEXTS, **_TABLES}
+_SANDBOX: Final[Mapping[str, str]] = {
+    "There is no fault {kind!r}; give {words}, a code such as A306, or one of {kinds}.": (
+        "없는 장애입니다: {kind!r}. {words}, A306 같은 코드, 또는 다음 중 하나를 주세요: {kinds}."
+    ),
+    "There is no fault {kind!r}; the kinds are {kinds}.": "없는 장애입니다: {kind!r}. 쓸 수 있는 것: {kinds}.",
+    "The probability of the fault {kind} must lie between 0 and 1, not {probability:g}.": (
+        "장애 {kind}: 확률은 0에서 1 사이여야 합니다. 받은 값: {probability:g}."
+    ),
+    "A fault is written KIND=PROBABILITY, such as drop_after=0.01, not {written!r}; the kinds are {kinds}.": (
+        "장애는 drop_after=0.01처럼 이름=확률로 적습니다. 받은 값: {written!r}. 쓸 수 있는 것: {kinds}."
+    ),
+    "The probabilities of all faults sum to {sum:g}; at most 1 is possible.": "장애 확률의 합이 {sum:g}입니다. 1을 넘을 수 없습니다.",
+    "There is no place {on!r}; the places are {places}.": "없는 위치입니다: {on!r}. 쓸 수 있는 것: {places}.",
+    "The fault {kind} is for posts alone; it cannot strike {on}.": "장애 {kind}: 발송 요청에만 쓸 수 있습니다({on} 불가).",
+    "There is no limiter {limiter!r}; the limiters are {kinds}.": "없는 제한 방식입니다: {limiter!r}. 쓸 수 있는 것: {kinds}.",
+    "The sandbox's {name} must be a probability from 0 to 1, not {value:g}.": "샌드박스의 {name}: 0에서 1 사이의 확률이어야 합니다. 받은 값: {value:g}.",
+    "The sandbox's {name} must be {bound}, not {value:g}.": "샌드박스의 {name}: 범위는 {bound}입니다. 받은 값: {value:g}.",
+    "at least {least:g}": "{least:g} 이상",
+    "more than {above:g}": "{above:g} 초과",
+    "The webhook must be an http URL on this machine, such as http://127.0.0.1:8080/, not {url}.": (
+        "웹훅은 http://127.0.0.1:8080/ 같은 이 컴퓨터의 http URL이어야 합니다. 받은 값: {url}."
+    ),
+}
+INPUTS: Final[Mapping[str, str]] = {**_FLAGS, **_SETTINGS, **_FILES, **_COLUMNS, **_TEXTS, **_TABLES, **_SANDBOX}

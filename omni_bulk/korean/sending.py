@@ -73,7 +73,12 @@ SENDING: Final[Mapping[str, str]] = {
     "{messages} unknown messages ({segments} segments) are posted once more, if they are listed": (
         "결과를 모르는 {messages}건({segments} 세그먼트)은 목록에 있으면 한 번 더 보냅니다"
     ),
-    "this ledger knows {known}; --once-per looks no further back": "이 원장에 있는 기간: {known}. --once-per는 그 앞을 보지 않습니다",
+    "this ledger knows nobody whom it reached; --once-per looks no further back": (
+        "이 원장에는 아직 보낸 기록이 없습니다. --once-per는 원장에 있는 것만 봅니다"
+    ),
+    "this ledger knows since {since} whom it reached; --once-per looks no further back": (
+        "이 원장의 기록은 {since}부터입니다. --once-per는 그 앞을 보지 않습니다"
+    ),
     # the question
     "Send {messages}? [y/N] ": "{messages} 보낼까요? [y/N] ",
     "the question cannot be shown, stderr is not a terminal: give --yes to send without it": (

@@ -106,7 +106,6 @@ def test_whatever_is_raised_can_be_said_in_korean() -> None:
     plain = [
         f"{path.name}:{one.lineno}"
         for path, tree in modules()
-        if path.parent.name != "sandbox"
         for name in (*_RAISED, *(_FINDINGS if path.stem in {"findings", "checkup", "doctor"} else ()))
         for call in calls(tree, name)
         for one in call.args[0 if name in _RAISED - {"Step"} else 1 :][:1]
