@@ -5,7 +5,7 @@ import os
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -352,7 +352,10 @@ def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
 
 
 def _counts(counter: Counter[str], most: int = 8) -> Sentence:
-    return _first([f"{shown_char(name)} {number:,}" for name, number in _ranked(counter)], most)
+    ranked = _ranked(counter)
+    return _first(
+        [said("{name} {number:,}", name=term(shown_char(name)), number=number) for name, number in ranked], most
+    )
 
 
 def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
@@ -367,7 +370,7 @@ def shown_char(char: str) -> str:
     return f"U+{ord(char):04X}"
 
 
-def _first(parts: list[str], most: int = 8) -> Sentence:
+def _first(parts: Sequence[str], most: int = 8) -> Sentence:
     first = listed(parts[:most])
     return said("{first} and {more} more", first=first, more=len(parts) - most) if len(parts) > most else first
 

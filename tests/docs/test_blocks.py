@@ -14,7 +14,9 @@ from tests.docs.pages import PAGES, READMES, Block, blocks
 
 RUN = ("sh", "python", "console")
 PROMPT = "$ "
-_COUNT = re.compile(rf"\b([\d,]+) ({'|'.join(map(str, Status))})\b")
+_COUNT = re.compile(
+    rf"\b([\d,]+)(?:명)? (?:[가-힣 ]+\()?({'|'.join(map(str, Status))})\b"
+)  # in Korean: 34명 접수(accepted)
 
 
 @pytest.fixture

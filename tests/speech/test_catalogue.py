@@ -31,13 +31,17 @@ _SYSTEM = (
     "Input/output error", "connection refused", "network is unreachable", "name or service not known",
     "temporary failure in name resolution", "no answer",
 )  # fmt: skip
+_SCRIPTS = (  # that `stats` names; one without a Korean name here keeps its own
+    "Hangul", "Han", "Hiragana", "Katakana", "Thai", "Cyrillic", "Arabic", "Hebrew", "Devanagari", "Khmer", "Lao",
+    "Myanmar", "Greek",
+)  # fmt: skip
 # Words of closed lists: they are looked up by what they are, not by a template at the place where they are said.
 TERMS = {
     *map(str, (*Status, *Delivery, *Mark)), *(str(mark).upper() for mark in (Mark.WARN, Mark.FAIL)),
     *("ready", "inDoubt", "presumedUnsent", "in doubt", "not sent yet", "without a report"),
     *("poll", "webhook", "inquiry", "import", "report", "report of the relay", "report of the handset"),
     *("settings", "credentials", "clock", "ledger", "disk", "open files", "reports", "versions"),
-    *(one.value.replace("_", " ") for one in Failure), *_SYSTEM,
+    *(one.value.replace("_", " ") for one in Failure), *_SYSTEM, *_SCRIPTS,
     *("it is a link", "it is not a regular file", "everybody can write to its directory: run `chmod o-w` on that"),
     *("the archive", "the export", "the file", "the plan", "the rejects", "too large", "empty"),
     *("the ledger could not be written", "the results file could not be written", "the account was refused: ask the vendor"),
