@@ -128,7 +128,7 @@ class WebhookServer:
             await runner.cleanup()
             raise SettingsError(
                 said(
-                    "the webhook cannot listen on {host}:{port}: {strerror}",
+                    "the webhook cannot listen on {host}:{port}: {strerror}; give another --webhook HOST:PORT",
                     host=host,
                     port=port,
                     strerror=system(error),

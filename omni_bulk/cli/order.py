@@ -1,7 +1,6 @@
 """What `send` was asked: flags to an `Order`, checked as a whole before anything happens, every problem told at once."""
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from omni_bulk.campaign import Options
+from omni_bulk.cli.advice import place_of
 from omni_bulk.cli.flags import bound
 from omni_bulk.cost import amount_of
 from omni_bulk.errors import InputError, SettingsError
@@ -177,12 +177,6 @@ def _settings(flags: dict[str, Any], *, sandbox: bool) -> Settings:
         return Settings(**flags)
     own = {"client_id": SANDBOX, "client_password": SANDBOX, "base_url": "http://127.0.0.1"}
     return Settings(**{**flags, **own})
-
-
-def place_of(given: Mapping[str, Any]) -> str:
-    """The flags with which another verb finds the ledger that this one was given, ready to be copied."""
-    flags = [(f"--{name}", given.get(name)) for name in ("ledger", "config")]
-    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in flags if value is not None)
 
 
 def _template(given: dict[str, Any]) -> Template | Texts | None:

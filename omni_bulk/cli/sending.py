@@ -18,6 +18,7 @@ import orjson
 
 from omni_bulk.account import Account, unrecorded_fields
 from omni_bulk.campaign import Campaign, Options
+from omni_bulk.cli.advice import where_to_look
 from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.following import Following, dying
@@ -38,7 +39,7 @@ from omni_bulk.model import Result
 from omni_bulk.omni import Omni
 from omni_bulk.rejects import RejectsFile
 from omni_bulk.run import Run
-from omni_bulk.sentences import Sentence, counted, listed, said
+from omni_bulk.sentences import counted, listed, said
 from omni_bulk.settings import Settings
 from omni_bulk.sink import StreamSink
 from omni_bulk.stats import Summary, Tally
@@ -429,15 +430,6 @@ def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = F
     return cost_stop(cost, spent, most, planned.currency or "", planned.unpriced)
 
 
-_DOCTOR = "`omni-bulk doctor{place}` checks the credentials and the network."
-_CODES = "`omni-bulk status {name}{place}` shows the codes."
-_LOOKS = {  # where to look first, by the reason of a stop that running again does not cure
-    "bad_credentials": _DOCTOR, "account_blocked": _DOCTOR, "account_expired": _DOCTOR, "certificate": _DOCTOR,
-    "proxy_auth": _DOCTOR, "no_token": _DOCTOR, "token_invalid": _DOCTOR, "bare_refusal": _DOCTOR,
-    "failure_rate": _CODES, "unknown_rate": _CODES, "from": _CODES,
-}  # fmt: skip
-
-
 def next_step(summary: Summary, order: Order) -> str | None:
     """The sentence that says what to do now, None when there is nothing to do."""
     if order.sandbox:
@@ -447,8 +439,8 @@ def next_step(summary: Summary, order: Order) -> str | None:
     named: dict[str, object] = {"name": shlex.quote(summary.campaign_name), "place": order.place}
     if summary.remaining and summary.exit_code == 5:
         cure = said("Cure the cause, then run the same command again to go on; nobody gets a second message.")
-        look = _LOOKS.get(summary.stop_reason or "")
-        return cure if look is None else listed((Sentence(look, named), cure), " ")
+        look = where_to_look(summary.stop_reason, order.place, summary.campaign_name)
+        return cure if look is None else listed((look, cure), " ")
     if summary.exit_code == 69:
         look = said("`omni-bulk doctor{place}` says whether it is the network.", **named)
         return listed((look, said("Run the same command again to go on; nobody gets a second message.")), " ")

@@ -4,8 +4,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from omni_bulk.cli.advice import place_of, where_to_look
 from omni_bulk.cli.screen import Screen, log_to_stderr
-from omni_bulk.errors import OmniBulkError, SettingsError
+from omni_bulk.errors import OmniBulkError, SettingsError, Stopped
 from omni_bulk.sentences import said
 
 
@@ -20,6 +21,9 @@ def on_stage(given: Mapping[str, Any], go: Callable[[Screen], int]) -> int:
         return go(screen)
     except OmniBulkError as error:
         screen.error(error)
+        look = where_to_look(error.reason, place_of(given)) if isinstance(error, Stopped) else None
+        if look is not None:
+            screen.say("next", look)
         return error.exit_code
     except Exception as error:
         if not screen.json:

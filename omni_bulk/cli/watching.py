@@ -229,7 +229,12 @@ def _served(meter: Meter, host: str, port: int) -> Callable[[], None]:
         return meter.serve(host, port)
     except OSError as error:
         raise SettingsError(
-            said("--metrics cannot listen at {host}:{port}: {strerror}", host=host, port=port, strerror=system(error))
+            said(
+                "--metrics cannot listen at {host}:{port}: {strerror}; give another --metrics HOST:PORT",
+                host=host,
+                port=port,
+                strerror=system(error),
+            )
         ) from None
 
 

@@ -192,7 +192,9 @@ REFUSALS: Final[Mapping[str, str]] = {
         "{ledger}에 원장이 없습니다. 터미널이 없을 때는 지정한 곳에만 새로 만듭니다. 작업이 끝나도 남는 디스크를 --ledger FILE이나 "
         "OMNI_LEDGER로 지정하세요"
     ),
-    "the ledger {path} was removed while it was in use": "쓰고 있는 원장이 지워졌습니다: {path}",
+    "the ledger {path} was removed while it was in use: put it back before anything is sent again": (
+        "쓰고 있는 원장이 지워졌습니다: {path}. 다시 보내기 전에 되돌려 놓으세요"
+    ),
     "the ledger is closed": "원장이 닫혔습니다",
     "the ledger stopped after an internal error": "내부 오류로 원장이 멈추었습니다",
     "the ledger could not be written": "원장에 쓸 수 없습니다",
@@ -304,8 +306,12 @@ REFUSALS: Final[Mapping[str, str]] = {
     "the summary could not be written: {strerror}": "요약을 쓸 수 없었습니다: {strerror}",
     "{flag} {path} holds something else; give another file": "{flag} {path}: 다른 내용이 들어 있습니다. 다른 파일을 지정하세요",
     "{flag} {path} cannot be written ({strerror}); give another file": "{flag} {path}: 쓸 수 없습니다({strerror}). 다른 파일을 지정하세요",
-    "--metrics cannot listen at {host}:{port}: {strerror}": "--metrics {host}:{port}: 열 수 없습니다({strerror})",
-    "the webhook cannot listen on {host}:{port}: {strerror}": "웹훅 {host}:{port}: 열 수 없습니다({strerror})",
+    "--metrics cannot listen at {host}:{port}: {strerror}; give another --metrics HOST:PORT": (
+        "--metrics {host}:{port}: 열 수 없습니다({strerror}). --metrics HOST:PORT로 다른 주소를 주세요"
+    ),
+    "the webhook cannot listen on {host}:{port}: {strerror}; give another --webhook HOST:PORT": (
+        "웹훅 {host}:{port}: 열 수 없습니다({strerror}). --webhook HOST:PORT로 다른 주소를 주세요"
+    ),
     "the sandbox cannot listen on port {port}: {strerror}; give another --port": "샌드박스 포트 {port}: 열 수 없습니다({strerror}). --port로 다른 포트를 주세요",
     "prometheus-client is not installed, which --metrics and --metrics-file need: pip install 'omni-bulk[metrics]'": (
         "--metrics와 --metrics-file에 필요한 prometheus-client가 없습니다: pip install 'omni-bulk[metrics]'"

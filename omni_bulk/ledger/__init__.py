@@ -98,7 +98,12 @@ class Ledger:
         """A read-only connection of its own, for use in one thread. Raises SettingsError, or LedgerError if it is gone."""
         db = read_ledger(self.path)
         if db is None:
-            raise LedgerError(said("the ledger {path} was removed while it was in use", path=self.path))
+            raise LedgerError(
+                said(
+                    "the ledger {path} was removed while it was in use: put it back before anything is sent again",
+                    path=self.path,
+                )
+            )
         with closing(db):
             yield db
 

@@ -7,9 +7,9 @@ from enum import Enum
 
 import pytest
 
+from omni_bulk.cli.advice import LOOKS
 from omni_bulk.cli.deciding import _REASONS
 from omni_bulk.cli.screen import _WAITS
-from omni_bulk.cli.sending import _LOOKS
 from omni_bulk.cost import _USED_UP
 from omni_bulk.delivery import Delivery
 from omni_bulk.explaining import judgement
@@ -47,7 +47,7 @@ TERMS = {
     *("the ledger could not be written", "the results file could not be written", "the account was refused: ask the vendor"),
     *(sentence for _, sentence in _STOPS.values()), *(streak.sentence for streak in STREAKS.values()),
     *ROW_PROBLEMS.values(), *WARNINGS.values(), *_MUST_BE.values(), *_WAITS.values(), *_USED_UP.values(),
-    *_REASONS.values(), *_LOOKS.values(), judgement("no_msg_key"), _BAD_FROM.detail,
+    *_REASONS.values(), *LOOKS.values(), judgement("no_msg_key"), _BAD_FROM.detail,
 }  # fmt: skip
 # A form that hangs on what stands before it, after a field: "{path}을" is right for one path and wrong for the next.
 _PARTICLE = re.compile(r"\}[`'\")\]]*(을|를|이|가|은|는|과|와|로|으로|이라|라|이며|며)(?=[\s,.)]|$)")

@@ -77,6 +77,8 @@ def test_bad_credentials_and_unknown_answers() -> None:
         ran = run(*SEND, "--ledger", "l.db", env=wrong)
         assert ran.code == 5
         assert "`omni-bulk doctor --ledger l.db` checks the credentials and the network. Cure the cause" in ran.err
+        ran = run("reports", "--poll", "--ledger", "l.db", env=wrong)
+        assert ran.code == 5 and "`omni-bulk doctor --ledger l.db` checks the credentials" in ran.err
         ran = run(*SEND, "--ledger", "l.db", "--timeout", "0.5", "--max-unknown-rate", "1", env=environment(served))
         assert ran.code == 3
         assert "omni-bulk reports --poll --ledger l.db, then omni-bulk status list --ledger l.db" in ran.err
