@@ -11,6 +11,8 @@ import pytest
 
 from omni_bulk import cli
 from omni_bulk.cli import language
+from omni_bulk.cli.doctor import _head
+from omni_bulk.cli.screen import columns
 from omni_bulk.errors import SettingsError
 from omni_bulk.sentences import said
 from tests.cli.kit import FROM, environment, results, run, write_list
@@ -169,3 +171,25 @@ def test_what_the_parser_refuses(arguments: list[str], sentence: str, capfd: pyt
     assert f"omni-bulk: {sentence}" in err and f"`omni-bulk {arguments[0]} --help`" in err.replace(
         "`omni-bulk --", "`omni-bulk send --"
     )
+
+
+@pytest.mark.parametrize("spoken", ["en", "ko"])
+def test_a_check_up_stands_in_columns(monkeypatch: pytest.MonkeyPatch, spoken: str) -> None:
+    """Hangul is two columns wide, and `str.ljust` counts it as one."""
+    monkeypatch.setattr(language, "_spoken", spoken)
+    checks = (
+        "settings",
+        "DNS",
+        "TLS",
+        "credentials",
+        "clock",
+        "ledger",
+        "in doubt",
+        "disk",
+        "open files",
+        "reports",
+        "versions",
+    )
+    heads = {check: _head(mark, check) for check in checks for mark in ("ok", "WARN", "FAIL", "skipped")}
+    assert all(columns(head) <= 21 for head in heads.values())
+    assert {columns(_head(mark, "")) for mark in ("ok", "WARN", "FAIL", "skipped")} == {9}

@@ -5,6 +5,8 @@ import logging
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omni_bulk.errors import Refused, SettingsError, Stopped
 from omni_bulk.sentences import Sentence, both, counted, in_language, listed, said, system, term
@@ -82,3 +84,10 @@ def test_json_and_logs_have_the_english(caplog: pytest.LogCaptureFixture) -> Non
     )
     logging.getLogger("omni_bulk").warning("%s", made)
     assert "Campaign x" in caplog.text
+
+
+@given(st.text(), st.text() | st.integers())
+def test_any_value_fills_it_as_it_is(first: str, second: object) -> None:
+    made = said("{first}: {second}", first=first, second=second)
+    assert made == f"{first}: {second}" == made.spoken("en") == made.spoken("ko")
+    assert listed([first, second], "|").spoken("ko") == f"{first}|{second}"
