@@ -522,7 +522,10 @@ class Campaign:
 def _unread(error: InputError) -> Stopped:
     """A list that broke off after the first messages had left: exit 2 would say that nothing was sent."""
     return Stopped(
-        said("the list could not be read to its end: {error} What came before is sent; mend the list and run again", error=error.sentence),
+        said(
+            "the list could not be read to its end: {error} What came before is sent; mend the list and run again",
+            error=error.sentence,
+        ),
         reason="unread", exit_code=5,
     )  # fmt: skip
 

@@ -178,13 +178,15 @@ _NOT_SENT: Final[Mapping[State, Step]] = {
     State.READY: Step("ready", said("it is not sent yet: the next run of its list sends it")),
     State.CLAIMED: Step(
         "in_doubt",
-        said("it may have left, and nobody recorded what came of it: a run is sending it at this moment, or was killed; the next "
-        "one makes it unknown"),
+        said(
+            "it may have left, and nobody recorded what came of it: a run is sending it at this moment, or was killed; the next "
+            "one makes it unknown"
+        ),
     ),
     State.REJECTED: Step("rejected", said("the API refused it: it is sent again only when its message changes")),
     State.FAILED: Step("failed", said("it was certainly not sent: the next run of its list tries again")),
     State.INVALID: Step("invalid", said("it cannot be sent as it stands: correct the row, and run the list again")),
-}  # fmt: skip
+}
 """Who was skipped by a rule waits for nothing."""
 
 

@@ -115,9 +115,19 @@ def descriptors(limit: int, workers: int) -> Finding:
     needed = workers + DESCRIPTORS_BESIDE
     if limit < needed:
         return fail(
-            "open files", said("the limit is {limit:,}, and {workers} workers need {needed:,}", limit=limit, workers=workers, needed=needed),
-            said("Run `ulimit -n {needed}` before (in a service LimitNOFILE={needed}), or give fewer --workers.", needed=needed), SETTINGS,
-        )  # fmt: skip
+            "open files",
+            said(
+                "the limit is {limit:,}, and {workers} workers need {needed:,}",
+                limit=limit,
+                workers=workers,
+                needed=needed,
+            ),
+            said(
+                "Run `ulimit -n {needed}` before (in a service LimitNOFILE={needed}), or give fewer --workers.",
+                needed=needed,
+            ),
+            SETTINGS,
+        )
     return ok(
         "open files",
         said("the limit is {limit:,}; {workers} workers need {needed:,}", limit=limit, workers=workers, needed=needed),
@@ -129,10 +139,13 @@ def in_doubt(count: int) -> Finding:
     if not count:
         return ok("in doubt", said("no message"))
     return warn(
-        "in doubt", said("{messages} claimed without a result", messages=counted(count, "message")),
-        said("If a run is going on, that is as it should be. If not, one was cut off: run its command again, which records "
-        "them as unknown and sends nobody twice."),
-    )  # fmt: skip
+        "in doubt",
+        said("{messages} claimed without a result", messages=counted(count, "message")),
+        said(
+            "If a run is going on, that is as it should be. If not, one was cut off: run its command again, which records "
+            "them as unknown and sends nobody twice."
+        ),
+    )
 
 
 def polled(age: float) -> Finding:

@@ -173,10 +173,14 @@ class Collecting:
         if counts.doubles:
             say(
                 "double",
-                said("ERROR: {reports} of a second acceptance that nobody ordered: somebody got two "
-                "messages. Stop sending, and send the vendor the msgKeys that omni-bulk status shows.", reports=counted(counts.doubles, "report")),
-                style="bold red", always=True,
-            )  # fmt: skip
+                said(
+                    "ERROR: {reports} of a second acceptance that nobody ordered: somebody got two "
+                    "messages. Stop sending, and send the vendor the msgKeys that omni-bulk status shows.",
+                    reports=counted(counts.doubles, "report"),
+                ),
+                style="bold red",
+                always=True,
+            )
 
     def _interrupted(self, main_task: "asyncio.Task[Any]") -> None:
         self._interrupts += 1

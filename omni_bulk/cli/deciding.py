@@ -213,9 +213,13 @@ class Deciding:
                 )
             if doubt.presumed:
                 self.screen.say(
-                    "left", said("{messages} presumed unsent are not in this list as they were sent.", messages=counted(doubt.presumed, "message")),
+                    "left",
+                    said(
+                        "{messages} presumed unsent are not in this list as they were sent.",
+                        messages=counted(doubt.presumed, "message"),
+                    ),
                     style="yellow",
-                )  # fmt: skip
+                )
         if not self.given["json"]:
             return
         told = {

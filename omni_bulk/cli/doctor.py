@@ -109,9 +109,8 @@ def _head(mark: str, check: str) -> str:
     from omni_bulk.cli.language import spoken  # noqa: PLC0415
     from omni_bulk.cli.screen import columns  # noqa: PLC0415
 
-    first = spoken(
-        both(mark, "생략") if mark == "skipped" else term(mark)
-    )  # of a recipient the word means another thing
+    # A check is skipped in another sense than a recipient, for whom the table has the word.
+    first = spoken(both(mark, "생략") if mark == "skipped" else term(mark))
     second = spoken(term(check))
     return f"{first}{' ' * (9 - columns(first))}{second}"
 

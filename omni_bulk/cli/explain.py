@@ -239,7 +239,8 @@ def _report(one: Mapping[str, Any], zone: tzinfo) -> _Said:
         _at(one["reportTime"], zone),
         said(
             "{leg}: {answer} ({means}){kind}{parts}, by {source}",
-            leg=leg, answer=answer, means=both(one["means"], outcome_name(one["means"], "ko")), kind=kind, parts=parts, source=term(one["source"]),
+            leg=leg, answer=answer, means=both(one["means"], outcome_name(one["means"], "ko")), kind=kind, parts=parts,
+            source=term(one["source"]),
         ),
     )  # fmt: skip
     if one["whose"] == "double" or one["leg"] is None:

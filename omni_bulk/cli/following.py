@@ -132,10 +132,15 @@ class Following:
         if told["doubles"]:
             self._screen.say(
                 "double",
-                said("ERROR: {recipients} got two messages that nobody ordered. Stop sending, and "
-                "send the vendor the msgKeys that omni-bulk status {name} shows.", recipients=counted(told["doubles"], "recipient"), name=campaign.name),
-                style="bold red", always=True,
-            )  # fmt: skip
+                said(
+                    "ERROR: {recipients} got two messages that nobody ordered. Stop sending, and "
+                    "send the vendor the msgKeys that omni-bulk status {name} shows.",
+                    recipients=counted(told["doubles"], "recipient"),
+                    name=campaign.name,
+                ),
+                style="bold red",
+                always=True,
+            )
 
 
 def dying(began_ms: int, tz: str, place: str = "") -> str:

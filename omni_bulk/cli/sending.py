@@ -337,9 +337,16 @@ class Sending:
         try:
             if number := rejects.write(tally.invalid, whole=tally.whole):
                 self.screen.say(
-                    "rejects", said("  rejects: {path} ({rows} to correct; then send that file with --campaign)", path=rejects.path, rows=counted(number, "row")),
-                    style="yellow", path=str(rejects.path), rows=number,
-                )  # fmt: skip
+                    "rejects",
+                    said(
+                        "  rejects: {path} ({rows} to correct; then send that file with --campaign)",
+                        path=rejects.path,
+                        rows=counted(number, "row"),
+                    ),
+                    style="yellow",
+                    path=str(rejects.path),
+                    rows=number,
+                )
         except OmniBulkError as error:
             self.screen.say("note", said("note: {note}", note=error.sentence), style="yellow")
 

@@ -72,7 +72,10 @@ def make_safe() -> None:
 
 
 def put(text: str) -> None:
-    """Prints to stdout, a sentence in the language of this command. Raises OutputError when it cannot be written; a reader who left is no trouble."""
+    """Prints to stdout, a sentence in the language of this command.
+
+    Raises OutputError when it cannot be written; a reader who left is no trouble.
+    """
     try:
         print(spoken(text), flush=True)
     except BrokenPipeError:
