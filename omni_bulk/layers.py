@@ -128,7 +128,7 @@ class Toml(TomlConfigSettingsSource):
         try:
             super().__init__(settings_cls, toml_file=self._path)
             if given is not None and not self._path.is_file():
-                self._faults.append(said("{path} (--config) is no file.", path=self._path))
+                self._faults.append(said("{path} (--config) is no file; `omni-bulk init` writes one.", path=self._path))
         except OSError as error:
             self._faults.append(said("{path} cannot be read: {strerror}.", path=self._path, strerror=system(error)))
         except ValueError as error:  # no TOML, or no UTF-8; the sentence holds a position, never a line

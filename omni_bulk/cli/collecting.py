@@ -49,7 +49,11 @@ class Collecting:
         problems = Problems()
         ways = [way for way in _WAYS if given[way]]
         if len(ways) != 1:
-            problems.sentences.append(said("give one of --poll, --follow, --inquire, --import and --webhook"))
+            problems.sentences.append(
+                said(
+                    "give one of --poll, --follow, --inquire, --import and --webhook; `omni-bulk reports --poll` collects what is there"
+                )
+            )
         self.way = ways[0] if ways else ""
         self.silent = problems.take(lambda: seconds_of(given["silent"], "--silent") or 0.0) or 0.0
         self.address = problems.take(lambda: address_of(given["webhook"]))

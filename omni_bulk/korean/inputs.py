@@ -55,7 +55,9 @@ _FLAGS: Final[Mapping[str, str]] = {
         "--tolerate: invalid=1%,failed=0.5%,unknown=0.1%처럼 상태와 비율을 주세요"
     ),
     "--webhook takes HOST:PORT such as 127.0.0.1:8080, not {value!r}": "--webhook: 127.0.0.1:8080처럼 HOST:PORT를 주세요. 받은 값: {value!r}",
-    "give one of --poll, --follow, --inquire, --import and --webhook": "--poll, --follow, --inquire, --import, --webhook 가운데 하나를 주세요",
+    "give one of --poll, --follow, --inquire, --import and --webhook; `omni-bulk reports --poll` collects what is there": (
+        "--poll, --follow, --inquire, --import, --webhook 가운데 하나를 주세요. `omni-bulk reports --poll`이면 지금 있는 것을 모두 받습니다"
+    ),
     "--resend needs --list INPUT, the list that was sent: texts are not kept in the ledger": (
         "--resend에는 보냈던 목록이 필요합니다(--list INPUT). 문구는 원장에 남기지 않습니다"
     ),
@@ -103,7 +105,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "{called} names a file that is {what}: {path}.": "{called}: {what}: {path}.",
     "too large": "너무 큰 파일입니다",
     "empty": "빈 파일입니다",
-    "{path} (--config) is no file.": "{path} (--config): 그런 파일이 없습니다.",
+    "{path} (--config) is no file; `omni-bulk init` writes one.": "{path} (--config): 그런 파일이 없습니다. `omni-bulk init`으로 만들 수 있습니다.",
     "{path} is not valid TOML: {error}.": "{path}: 올바른 TOML이 아닙니다: {error}.",
     "{setting} is a directory: {path}.": "{setting}: 폴더입니다: {path}.",
     "{setting} cannot be read: {path}: {strerror}.": "{setting}: 읽을 수 없습니다: {path}: {strerror}.",
