@@ -15,6 +15,7 @@ from omni_bulk.phone import Phone, Trouble, normalise
 from omni_bulk.records import ROW_PROBLEMS
 from omni_bulk.results import from_line
 from omni_bulk.rules import Composition
+from omni_bulk.sentences import said, system, term
 from omni_bulk.sink import same_line
 from omni_bulk.source import read_recipients
 
@@ -32,7 +33,13 @@ def first_result(path: Path) -> Result | None:
     except ValueError:
         return None
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): --already names a results file or a log") from None
+        raise InputError(
+            said(
+                "{path} cannot be read ({strerror}): --already names a results file or a log",
+                path=path,
+                strerror=system(error),
+            )
+        ) from None
 
 
 async def adopt(ledger: Ledger, campaign: CampaignRow, path: Path, identities: Identities, how: Composition) -> int:
@@ -101,7 +108,14 @@ def _own_lines(path: Path, after: int) -> Iterator[Result]:
             if damaged:
                 break
             if result.seq != expected:
-                raise InputError(f"{path}, line {number}: its seq is {result.seq}, so lines are missing before it")
+                raise InputError(
+                    said(
+                        "{path}, line {number}: its seq is {seq}, so lines are missing before it",
+                        path=path,
+                        number=number,
+                        seq=result.seq,
+                    )
+                )
             expected += 1
             yield result
     if damaged:
@@ -125,7 +139,9 @@ def _sent_lines(path: Path, identities: Identities) -> Iterator[Sent]:
 
 
 def _damaged(path: Path, number: int) -> InputError:
-    return InputError(f"{path}, line {number}: not a line of a results file; repair it first")
+    return InputError(
+        said("{path}, line {number}: not a line of a results file; repair it first", path=path, number=number)
+    )
 
 
 def _foreign_log(path: Path, identities: Identities, how: Composition) -> Iterator[Sent]:
@@ -135,9 +151,23 @@ def _foreign_log(path: Path, identities: Identities, how: Composition) -> Iterat
         rows += 1
         phone = normalise(row.to, region=how.region, numbers=how.numbers)
         if row.problem is not None and row.problem != "invalid_ref":
-            raise InputError(f"{path}, line {row.row}: {ROW_PROBLEMS[row.problem]}; repair it first")
+            raise InputError(
+                said(
+                    "{path}, line {row}: {problem}; repair it first",
+                    path=path,
+                    row=row.row,
+                    problem=term(ROW_PROBLEMS[row.problem]),
+                )
+            )
         if isinstance(phone, Trouble) and phone.reason == "ambiguous_number":
-            raise InputError(f"{path}, line {row.row}: {phone.detail}; without it nobody knows who has a message")
+            raise InputError(
+                said(
+                    "{path}, line {row}: {detail}; without it nobody knows who has a message",
+                    path=path,
+                    row=row.row,
+                    detail=term(phone.detail),
+                )
+            )
         keys = [] if row.ref is None else [identities.of_ref(row.ref)]
         if isinstance(phone, Phone):
             keys.append(identities.of_number(phone.e164))
@@ -145,7 +175,9 @@ def _foreign_log(path: Path, identities: Identities, how: Composition) -> Iterat
             known += 1
             yield keys, row.fields.get("msgKey") or row.fields.get("msg_key")
     if rows and not known:
-        raise InputError(f"{path} has neither a ref nor a number that can be read, so nobody knows who has a message")
+        raise InputError(
+            said("{path} has neither a ref nor a number that can be read, so nobody knows who has a message", path=path)
+        )
 
 
 def _restore(campaign: CampaignRow, identities: Identities, kind: str, batch: list[Result], tx: Transaction) -> int:

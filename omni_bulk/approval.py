@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from omni_bulk.sentences import said
 from omni_bulk.stats import Tally
 
 VERSION: Final = 1
@@ -77,22 +78,30 @@ def from_json(content: bytes) -> Approval:
 def differences(approved: Approval, now: Approval, *, begun: bool) -> Iterator[str]:
     """What is not as it was approved, a clause each. `begun`: somebody of the campaign has a message already."""
     if approved.campaign != now.campaign:
-        yield f"it is for campaign {approved.campaign!r}, and this is {now.campaign!r}"
+        yield said("it is for campaign {approved!r}, and this is {now!r}", approved=approved.campaign, now=now.campaign)
     if approved.list != now.list:
-        yield "the list has changed since"
+        yield said("the list has changed since")
     if approved.text != now.text:
-        yield "the text has changed since"
+        yield said("the text has changed since")
     for name in sorted({*approved.settings, *now.settings}):
         then, here = approved.settings.get(name), now.settings.get(name)
         if then != here:
-            yield f"{name} was {_shown(then)} and is {_shown(here)}"
+            yield said("{name} was {then} and is {here}", name=name, then=_shown(then), here=_shown(here))
     if begun or approved.list != now.list:
         return
     if approved.messages != now.messages:
-        yield f"{approved.messages:,} messages were approved, and {now.messages:,} would be sent"
+        yield said(
+            "{approved:,} messages were approved, and {now:,} would be sent",
+            approved=approved.messages,
+            now=now.messages,
+        )
     elif (approved.segments, dict(approved.countries)) != (now.segments, dict(now.countries)):
-        yield f"{approved.segments:,} segments were approved, and now it is {now.segments:,}, or to other countries"
+        yield said(
+            "{approved:,} segments were approved, and now it is {now:,}, or to other countries",
+            approved=approved.segments,
+            now=now.segments,
+        )
 
 
 def _shown(value: str | None) -> str:
-    return "not given" if value is None else repr(value)
+    return said("not given") if value is None else repr(value)

@@ -15,6 +15,7 @@ from omni_bulk.errors import Stopped
 from omni_bulk.joining import Batch, read_batch, read_json
 from omni_bulk.model import Kind, Verdict
 from omni_bulk.policy import PATIENCE, account_stop, backoff
+from omni_bulk.sentences import said, term
 from omni_bulk.wire import CODES, Answer, read_omni, retry_after
 
 ASKED_WAIT_MAX = 60.0  # s that a Retry-After is believed
@@ -68,9 +69,13 @@ class Questions:
             retry_error_callback=_outcome,
         )(self._once, ask)  # fmt: skip
         if _passes(answer):
-            what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
+            what = term(answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}")
             minutes = (self._patience or 0) / 60
-            message = f"the API did not answer about reports for {minutes:.0f} minutes ({what}); run again later"
+            message = said(
+                "the API did not answer about reports for {minutes:.0f} minutes ({what}); run again later",
+                minutes=minutes,
+                what=what,
+            )
             raise Stopped(message, reason="unavailable", exit_code=69)
         return answer
 
@@ -130,16 +135,21 @@ def _batch(answer: Answer) -> Batch:
 
 def _no_polling() -> Stopped:
     return Stopped(
-        "the account may not poll reports (A801): it may have a webhook instead, which excludes polling. "
-        "Listen to that with `omni-bulk reports --webhook HOST:PORT`, or ask the vendor",
+        said(
+            "the account may not poll reports (A801): it may have a webhook instead, which excludes polling. "
+            "Listen to that with `omni-bulk reports --webhook HOST:PORT`, or ask the vendor"
+        ),
         reason="no_polling",
     )
 
 
 def _unexpected(answer: Answer, code: str | None) -> Stopped:
-    said = f"{code[:4]}, HTTP {answer.status}" if code else f"HTTP {answer.status}"
+    what = f"{code[:4]}, HTTP {answer.status}" if code else f"HTTP {answer.status}"
     return Stopped(
-        f"the API's answer about reports cannot be understood ({said}), so nothing more was acknowledged: check "
-        "--base-url, and upgrade omni_bulk or ask the vendor",
+        said(
+            "the API's answer about reports cannot be understood ({what}), so nothing more was acknowledged: check "
+            "--base-url, and upgrade omni_bulk or ask the vendor",
+            what=what,
+        ),
         reason="reports_unreadable",
     )

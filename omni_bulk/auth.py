@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from omni_bulk.errors import Stopped
 from omni_bulk.model import Kind, Verdict
 from omni_bulk.policy import PATIENCE, account_stop, backoff
+from omni_bulk.sentences import said, term
 from omni_bulk.wire import CODES, Answer, Failure, Token, read_omni, read_token, retry_after
 
 LIFE_UNKNOWN = 23 * 3600.0  # s: the guide says 24 h; used when `expired` does not parse or is out of bounds
@@ -114,12 +115,16 @@ class Tokens:
             return None  # an old token; its successor is here or on its way
         self._grant = None
         if verdict.code == "A002" and self._unproven and self._refused_invalid:
-            return self._stop("a fresh token was refused as invalid (A002): check the account", "token_invalid")
+            return self._stop(said("a fresh token was refused as invalid (A002): check the account"), "token_invalid")
         self._refused_invalid = verdict.code == "A002"
         if self._unproven >= UNPROVEN_MAX:
             return self._stop(
-                f"{UNPROVEN_MAX} tokens in a row were refused ({verdict.code}) without one that worked: "
-                "the API issues tokens that it does not accept; ask the vendor",
+                said(
+                    "{number} tokens in a row were refused ({code}) without one that worked: "
+                    "the API issues tokens that it does not accept; ask the vendor",
+                    number=UNPROVEN_MAX,
+                    code=verdict.code,
+                ),
                 "tokens_do_not_work",
             )
         return None
@@ -201,14 +206,21 @@ def no_token(answer: Answer) -> Stopped:
     if answer.failure in {Failure.CERTIFICATE, Failure.PROXY_AUTH}:
         return account_stop(Verdict(Kind.ACCOUNT, reason=answer.failure.value))
     if passing(answer):
-        what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
-        message = f"no token could be had for {PATIENCE / 60:.0f} minutes ({what}); run again later"
+        what = term(answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}")
+        message = said(
+            "no token could be had for {minutes:.0f} minutes ({what}); run again later",
+            minutes=PATIENCE / 60,
+            what=what,
+        )
         return Stopped(message, reason="unavailable", exit_code=69)
     if code in {"A110", "A111", "A113"}:
         return account_stop(Verdict(Kind.ACCOUNT, code=code))
     if code not in {None, "A000"} or answer.status in {401, 403}:
         return account_stop(Verdict(Kind.ACCOUNT, code="A100" if code is None else code))
     return Stopped(
-        f"the token endpoint answers HTTP {answer.status} without a token that can be used: check --base-url",
+        said(
+            "the token endpoint answers HTTP {status} without a token that can be used: check --base-url",
+            status=answer.status,
+        ),
         reason="no_token",
     )

@@ -12,6 +12,7 @@ from omni_bulk.model import CampaignRow
 from omni_bulk.opening import Options
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
+from omni_bulk.sentences import said
 from omni_bulk.suppression import Listing, NumberSet
 
 
@@ -44,8 +45,13 @@ def barring(
                 reached.look(db)
                 since = book.known_since(db, row.account)
             if since is None or since > reached.since:
-                known = "nobody whom it reached" if since is None else f"since {iso(since)} whom it reached"
-                notes.append(f"this ledger knows {known}; --once-per looks no further back")
+                known = said("this ledger knows nobody whom it reached; --once-per looks no further back")
+                if since is not None:
+                    known = said(
+                        "this ledger knows since {since} whom it reached; --once-per looks no further back",
+                        since=iso(since),
+                    )
+                notes.append(known)
         if listed is not None or reached is not None or options.hours is not None:
             bars.bind(row.id, RunBars(listed, reached, options.hours, world.epoch))
             stack.callback(bars.bind, row.id, None)

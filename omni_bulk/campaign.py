@@ -37,6 +37,7 @@ from omni_bulk.projection import results_of
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition
 from omni_bulk.run import Limits, Run, other_text_refusal
+from omni_bulk.sentences import said
 from omni_bulk.sink import Sink
 from omni_bulk.source import Source
 from omni_bulk.stats import Summary, Tally, exit_code
@@ -114,8 +115,11 @@ class Campaign:
         await waited([recovering])  # its lines go to the sink, which must not be closed under it
         if recovered := recovering.result():
             self.notes.append(
-                f"{len(recovered)} messages were in doubt after an interruption and are recorded as unknown; "
-                "they are not posted again"
+                said(
+                    "{recovered} messages were in doubt after an interruption and are recorded as unknown; "
+                    "they are not posted again",
+                    recovered=len(recovered),
+                )
             )
         self._row = reread(self._account, opened.row)
         self._note_pruned(self._row)
@@ -138,8 +142,11 @@ class Campaign:
             pruned = book.pruned_seq(db, row.id)
         if pruned:
             self.notes.append(
-                f"the details of this campaign's first {pruned:,} lines were pruned; who has a message is still known, "
-                "and nobody gets a second one"
+                said(
+                    "the details of this campaign's first {pruned:,} lines were pruned; who has a message is still known, "
+                    "and nobody gets a second one",
+                    pruned=pruned,
+                )
             )
 
     def _note_resends(self, row: CampaignRow) -> None:
@@ -154,7 +161,11 @@ class Campaign:
         if due:
             parts = sum(one.segments for one in due)
             self.notes.append(
-                f"{len(due)} unknown messages ({parts} segments) are posted once more, if they are listed"
+                said(
+                    "{messages} unknown messages ({segments} segments) are posted once more, if they are listed",
+                    messages=len(due),
+                    segments=parts,
+                )
             )
 
     @property
@@ -165,7 +176,7 @@ class Campaign:
     @property
     def _open_row(self) -> CampaignRow:
         if self._row is None:
-            raise SettingsError("a campaign is used inside `async with omni.campaign(…) as campaign`")
+            raise SettingsError(said("a campaign is used inside `async with omni.campaign(…) as campaign`"))
         return self._row
 
     @property
@@ -240,7 +251,7 @@ class Campaign:
     def _prices(self) -> Prices:
         if self._account.prices is None:
             raise SettingsError(
-                "a bound on the cost needs a price list: give --prices FILE, or `prices` in the settings"
+                said("a bound on the cost needs a price list: give --prices FILE, or `prices` in the settings")
             )
         return self._account.prices
 
@@ -293,7 +304,7 @@ class Campaign:
     async def _start(self, recipients: Recipients, limits: Limits, deliver: Deliver | None) -> Summary:
         while self._sending is not None and not self._sending.done():
             if self._left is None:
-                raise Refused(f"campaign {self.name!r} is already sending")
+                raise Refused(said("campaign {name!r} is already sending", name=self.name))
             await asyncio.wait({self._sending})  # a loop that was left is still being finished
         if self._over is not None:
             raise self._over
@@ -407,7 +418,7 @@ class Campaign:
                     await self._fix(row, kind)
                     fixed = True
                 elif has_ref and kind == "number":
-                    raise Refused(str(kind_refusal(replace(row, kind=kind), "ref")))
+                    raise Refused(kind_refusal(replace(row, kind=kind), "ref") or "")
                 yield rows, last
 
     async def _fix(self, row: CampaignRow, kind: str) -> None:
@@ -435,7 +446,7 @@ class Campaign:
             campaign_name=self.name, campaign_id=self.id, run=dict(tally.run), campaign=dict(tally.states),
             reasons=dict(tally.reasons), codes=dict(tally.codes), recipients=tally.read, remaining=tally.ready,
             already_handled=tally.handled, segments=tally.segments, seconds=seconds, posts=posts, exit_code=code,
-            whole=tally.whole, stopped=None if stopped is None else str(stopped),
+            whole=tally.whole, stopped=None if stopped is None else stopped.sentence,
             stop_reason=None if stopped is None else stopped.reason, cost=tally.sent_cost, currency=tally.currency,
             countries=countries_json(tally.sent, tally.sent_segments, tally.sent_costs if tally.prices else None),
             not_before=None if run.not_before is None else iso(round(run.not_before * 1000)),
@@ -465,7 +476,7 @@ class Campaign:
 
     def leave(self, reason: str = "left") -> None:
         """Begins to stop, because nobody wants more results: like `stop`, with a reason alone."""
-        self.stop(Stopped("sending was left early; run again to go on", reason=reason, exit_code=75))
+        self.stop(Stopped(said("sending was left early; run again to go on"), reason=reason, exit_code=75))
 
     def cancel(self) -> None:
         """Ends at once; what may have left is recorded as `unknown`."""
@@ -480,7 +491,7 @@ class Campaign:
         `unknown`. With `last` no run can begin any more.
         """
         if last:
-            self._over = Stopped("Omni was drained and takes nothing new", reason=reason, exit_code=75)
+            self._over = Stopped(said("Omni was drained and takes nothing new"), reason=reason, exit_code=75)
         if self._sending is not None:
             self.leave(reason)
             await waited([self._sending], self.cancel, limit=limit)
@@ -511,7 +522,10 @@ class Campaign:
 def _unread(error: InputError) -> Stopped:
     """A list that broke off after the first messages had left: exit 2 would say that nothing was sent."""
     return Stopped(
-        f"the list could not be read to its end: {error} What came before is sent; mend the list and run again",
+        said(
+            "the list could not be read to its end: {error} What came before is sent; mend the list and run again",
+            error=error.sentence,
+        ),
         reason="unread", exit_code=5,
     )  # fmt: skip
 

@@ -41,6 +41,7 @@ from omni_bulk.findings import (
 from omni_bulk.ledger.health import Health, health, reports_of
 from omni_bulk.ledger.schema import VERSION
 from omni_bulk.lock import refuse_network_filesystem
+from omni_bulk.sentences import listed, said, term
 from omni_bulk.settings import Settings
 from omni_bulk.wire import Answer, read_token, server_time
 
@@ -86,19 +87,19 @@ async def _network(settings: Settings) -> AsyncIterator[Finding]:
     yield found
     if found.exit_code:
         for check in NETWORK_CHECKS[1:]:
-            yield skipped(check, "without an address")
+            yield skipped(check, said("without an address"))
         return
     if url.scheme == "http":
-        yield skipped("TLS", "http, on this computer")
+        yield skipped("TLS", said("http, on this computer"))
     elif through:
-        yield skipped("TLS", "through the proxy; asking for the token verifies it too")
+        yield skipped("TLS", said("through the proxy; asking for the token verifies it too"))
     else:
         yield await _tls(host, port, settings)
     try:
         client_id, password = settings.require_credentials()
     except SettingsError as error:
-        yield fail("credentials", "they are missing", " ".join(error.problems), SETTINGS)
-        yield skipped("clock", "the answer to the credentials would tell")
+        yield fail("credentials", said("they are missing"), listed(error.problems, " "), SETTINGS)
+        yield skipped("clock", said("the answer to the credentials would tell"))
         return
     endpoint = Endpoint(
         base_url=settings.base_url.rstrip("/"),
@@ -121,16 +122,23 @@ async def _dns(host: str) -> Finding:
         async with asyncio.timeout(PATIENCE):
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except TimeoutError:
-        why = f"no answer within {PATIENCE:.0f} s"
+        why = said("no answer within {seconds:.0f} s", seconds=PATIENCE)
     except OSError as error:
-        why = (error.strerror or "no answer").lower()
+        why = term((error.strerror or "no answer").lower())
     else:
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         if host in addresses:
-            return ok("DNS", f"{host} is an address, no name to look up")
-        more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
-        return ok("DNS", f"{host} is {addresses[0]}{more}")
-    return fail("DNS", f"{host}: {why}", "Check the network of this computer, and --base-url or the proxy.", NETWORK)
+            return ok("DNS", said("{host} is an address, no name to look up", host=host))
+        if len(addresses) > 1:
+            more = len(addresses) - 1
+            return ok("DNS", said("{host} is {address} and {more} more", host=host, address=addresses[0], more=more))
+        return ok("DNS", said("{host} is {address}", host=host, address=addresses[0]))
+    return fail(
+        "DNS",
+        said("{host}: {why}", host=host, why=why),
+        said("Check the network of this computer, and --base-url or the proxy."),
+        NETWORK,
+    )
 
 
 async def _tls(host: str, port: int, settings: Settings) -> Finding:
@@ -138,34 +146,46 @@ async def _tls(host: str, port: int, settings: Settings) -> Finding:
         async with asyncio.timeout(PATIENCE):
             _, writer = await asyncio.open_connection(host, port, ssl=tls_context(settings.ca_file))
     except ssl.SSLCertVerificationError as error:
-        todo = "If a proxy of your company stands between, give its certificate with --ca-file; else do not send."
-        return fail("TLS", f"the certificate does not verify: {error.verify_message}", todo, CREDENTIALS)
+        todo = said("If a proxy of your company stands between, give its certificate with --ca-file; else do not send.")
+        return fail(
+            "TLS",
+            said("the certificate does not verify: {verify_message}", verify_message=error.verify_message),
+            todo,
+            CREDENTIALS,
+        )
     except TimeoutError:
-        why = f"no answer within {PATIENCE:.0f} s"
+        why = said("no answer within {seconds:.0f} s", seconds=PATIENCE)
     except OSError as error:  # ssl.SSLError too
-        why = (error.strerror or type(error).__name__).lower()
+        why = term((error.strerror or type(error).__name__).lower())
     else:
         found = writer.get_extra_info("peercert")
         writer.transport.abort()
         return certificate((ssl.cert_time_to_seconds(found["notAfter"]) - time.time()) / 86_400)
-    return fail("TLS", f"no connection to {host}:{port}: {why}", "Check firewall and --base-url.", NETWORK)
+    return fail(
+        "TLS",
+        said("no connection to {host}:{port}: {why}", host=host, port=port, why=why),
+        said("Check firewall and --base-url."),
+        NETWORK,
+    )
 
 
 def _token(answer: Answer) -> Finding:
     if read_token(answer) is not None:
-        return ok("credentials", "the API gives a token for them")
+        return ok("credentials", said("the API gives a token for them"))
     if passing(answer):
-        what = answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}"
-        return fail("credentials", f"no token could be had ({what})", "Try again in a minute.", NETWORK)
+        what = term(answer.failure.value.replace("_", " ") if answer.failure else f"HTTP {answer.status}")
+        return fail(
+            "credentials", said("no token could be had ({what})", what=what), said("Try again in a minute."), NETWORK
+        )
     stopped = no_token(answer)
-    todo = "Correct client id and password (`omni-bulk init` asks for them), or ask the vendor about the account."
-    return fail("credentials", str(stopped), todo, CREDENTIALS)
+    todo = said("Correct client id and password (`omni-bulk init` asks for them), or ask the vendor about the account.")
+    return fail("credentials", stopped.sentence, todo, CREDENTIALS)
 
 
 def _clock(answer: Answer, asked: float) -> Finding:
     server = server_time(answer.headers)
     if server is None:
-        return skipped("clock", "the server did not say what time it is")
+        return skipped("clock", said("the server did not say what time it is"))
     return clock(asked - server - 0.5)  # the header has whole seconds, cut
 
 
@@ -176,18 +196,23 @@ def _ledger(path: Path) -> Iterator[Finding]:
     try:
         refuse_network_filesystem(path)
     except OmniBulkError as error:
-        yield fail("ledger", str(error), "Name one on a local disk with --ledger.", LEDGER)
+        yield fail("ledger", error.sentence, said("Name one on a local disk with --ledger."), LEDGER)
         return
     found = health(path)
     if found is None:
         yield _place(path)
         return
     if found.problem is not None:
-        todo = "Upgrade omni_bulk." if found.version > VERSION else _RESTORE
-        yield fail("ledger", f"{path}: {found.problem}", todo, LEDGER)
+        todo = said("Upgrade omni_bulk.") if found.version > VERSION else _RESTORE
+        yield fail("ledger", said("{path}: {problem}", path=path, problem=found.problem), todo, LEDGER)
         return
     if not os.access(path, os.W_OK):
-        yield fail("ledger", f"{path}: this user may not write it", "Run as its owner, or name another.", LEDGER)
+        yield fail(
+            "ledger",
+            said("{path}: this user may not write it", path=path),
+            said("Run as its owner, or name another."),
+            LEDGER,
+        )
         return
     yield _well(path, found)
     yield in_doubt(found.in_doubt)
@@ -196,22 +221,38 @@ def _ledger(path: Path) -> Iterator[Finding]:
         yield polled(max(0.0, time.time() - reports.polled_at / 1000))
 
 
-_RESTORE = (
+_RESTORE = said(
     "Restore it from a backup and give each campaign's results file once with --already; without a backup name a new "
     "ledger and do the same."
 )
 
 
 def _well(path: Path, found: Health) -> Finding:
-    sizes = f"{found.size / 1e6:,.1f} MB" + (f" and {found.log / 1e6:,.1f} MB of log" if found.log else "")
-    return ok("ledger", f"{path}: whole, version {found.version}, {sizes}, {found.recipients:,} recipients")
+    sizes: str = f"{found.size / 1e6:,.1f} MB"
+    if found.log:
+        sizes = said("{sizes} and {log:,.1f} MB of log", sizes=sizes, log=found.log / 1e6)
+    return ok(
+        "ledger",
+        said(
+            "{path}: whole, version {version}, {sizes}, {recipients:,} recipients",
+            path=path,
+            version=found.version,
+            sizes=sizes,
+            recipients=found.recipients,
+        ),
+    )
 
 
 def _place(path: Path) -> Finding:
     folder = _nearest(path)
     if not os.access(folder, os.W_OK | os.X_OK):
-        return fail("ledger", f"{path} cannot be made: {folder} cannot be written", "Name another --ledger.", LEDGER)
-    return ok("ledger", f"there is none yet at {path}; the first send makes it")
+        return fail(
+            "ledger",
+            said("{path} cannot be made: {folder} cannot be written", path=path, folder=folder),
+            said("Name another --ledger."),
+            LEDGER,
+        )
+    return ok("ledger", said("there is none yet at {path}; the first send makes it", path=path))
 
 
 def _nearest(path: Path) -> Path:
@@ -223,7 +264,7 @@ def _computer(settings: Settings) -> Iterator[Finding]:
     folder = _nearest(settings.ledger)
     yield room(shutil.disk_usage(folder).free, str(folder))
     if os.name != "posix":
-        yield skipped("open files", "this system has no such limit")
+        yield skipped("open files", said("this system has no such limit"))
         return
     import resource  # noqa: PLC0415  not on Windows
 

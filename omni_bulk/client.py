@@ -25,6 +25,7 @@ from yarl import URL
 from omni_bulk.errors import SettingsError
 from omni_bulk.failures import failure_of
 from omni_bulk.posting import BODY_MAX, CONNECT_TIMEOUT, KEEP_ALIVE, Posts, read_at_most
+from omni_bulk.sentences import said
 from omni_bulk.wire import INQUIRY_PATH, POLL_PATH, SEND_PATH, TOKEN_PATH, Answer, Failure
 
 REPORTS_MAX = 8 * 1024 * 1024  # bytes of an answer with reports: 1,000 of them take about 350 kB
@@ -155,6 +156,8 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         else:
             context.load_verify_locations(cafile=str(ca_file))
     except (OSError, ssl.SSLError):
-        raise SettingsError(f"the CA file {ca_file} holds no certificate; give a PEM file with --ca-file") from None
+        raise SettingsError(
+            said("the CA file {ca_file} holds no certificate; give a PEM file with --ca-file", ca_file=ca_file)
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -7,6 +7,7 @@ from pathlib import Path
 from omni_bulk.errors import InputError
 from omni_bulk.files import opened
 from omni_bulk.joining import NUMBER, read_json
+from omni_bulk.sentences import said, system
 
 WHOLE_MAX = 512 * 1024 * 1024  # bytes of a file that is one JSON value, read at once: a million reports
 LINE_MAX = 16 * 1024 * 1024  # bytes of one line: an answer with 1,000 reports takes 350 kB
@@ -25,7 +26,9 @@ def read_collected(path: str | PathLike[str]) -> Iterator[object]:
             if read_json(first) is None or first.lstrip()[:1] == b"[":
                 rest = stream.read(WHOLE_MAX)
                 if len(rest) == WHOLE_MAX:
-                    raise InputError(f"{path} is one JSON value of over 512 MiB: write one report a line instead")
+                    raise InputError(
+                        said("{path} is one JSON value of over 512 MiB: write one report a line instead", path=path)
+                    )
                 if (first + rest).strip():
                     yield from _reports(read_json(first + rest), f"{path}")
                 return
@@ -37,7 +40,7 @@ def read_collected(path: str | PathLike[str]) -> Iterator[object]:
                     yield from _reports(read, f"line {number} of {path}")
                 first, number = stream.readline(LINE_MAX), number + 1
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+        raise InputError(said("{path} cannot be read ({strerror})", path=path, strerror=system(error))) from None
 
 
 def _reports(read: object, where: str) -> Iterator[object]:
@@ -50,8 +53,11 @@ def _reports(read: object, where: str) -> Iterator[object]:
         yield from _reports(inner, where)
     else:
         raise InputError(
-            f"{where} is no delivery report: each is a JSON object with a msgKey. What came before it is stored; "
-            "mend the file and import it again"
+            said(
+                "{where} is no delivery report: each is a JSON object with a msgKey. What came before it is stored; "
+                "mend the file and import it again",
+                where=where,
+            )
         )
 
 

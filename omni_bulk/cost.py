@@ -13,6 +13,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from omni_bulk.errors import Stopped
+from omni_bulk.sentences import Sentence, said
 
 AMOUNT_MAX: Final = Decimal(10) ** 15
 SLOT: Final = 900_000
@@ -117,10 +118,15 @@ def cost_stop(
     if countries := sorted(unpriced):
         return no_price(countries)
     if planned + spent > most:
-        before = f" and {shown(spent, currency)} are spent already" if spent else ""
+        before = said(" and {spent} are spent already", spent=shown(spent, currency)) if spent else ""
         return Stopped(
-            f"sending would cost {shown(planned, currency)}{before}, more than --max-cost {shown(most, currency)}: "
-            "nothing was sent; allow more, or shorten the list",
+            said(
+                "sending would cost {planned}{before}, more than --max-cost {most}: "
+                "nothing was sent; allow more, or shorten the list",
+                planned=shown(planned, currency),
+                before=before,
+                most=shown(most, currency),
+            ),
             reason="cost",
         )
     return None
@@ -129,8 +135,11 @@ def cost_stop(
 def no_price(countries: Iterable[str]) -> Stopped:
     """A bound on money cannot be kept where nobody knows the price."""
     return Stopped(
-        f"the price list has no price for {', '.join(countries)}, so nobody knows what the campaign costs: add it, "
-        "or keep the campaign to other countries with --countries",
+        said(
+            "the price list has no price for {countries}, so nobody knows what the campaign costs: add it, "
+            "or keep the campaign to other countries with --countries",
+            countries=", ".join(countries),
+        ),
         reason="no_price",
     )
 
@@ -147,7 +156,7 @@ _USED_UP: Final[Mapping[Bound, str]] = {
 
 def used_up(bound: Bound, most: Decimal, spent: Decimal, currency: str) -> Stopped:
     """Why sending ends where the next message would pass a bound."""
-    sentence = _USED_UP[bound].format(most=shown(most, currency), spent=shown(spent, currency))
+    sentence = Sentence(_USED_UP[bound], {"most": shown(most, currency), "spent": shown(spent, currency)})
     return Stopped(sentence, reason="cost" if bound == "max_cost" else "budget")
 
 

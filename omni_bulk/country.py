@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from omni_bulk.errors import SettingsError
+from omni_bulk.sentences import said
 
 Severity = Literal["block", "warn", "off"]
 Purpose = Literal["marketing", "notice"]
@@ -115,7 +116,11 @@ def allowed_names(allowed: Iterable[str], rules: Rules, others: Iterable[str] = 
         country, dot, rule = name.rpartition(".")
         if rule not in known or (dot and not re.fullmatch("[A-Z]{2}", country)):
             shown = "".join(char if char.isprintable() else " " for char in name[:40])
-            yield f"--allow names no rule {shown!r}: there are {', '.join(sorted(known))}, alone or as CN.{SIGNATURE}."
+            yield said(
+                "--allow names no rule {shown!r}: there are {known}, alone or as CN.signature.",
+                shown=shown,
+                known=", ".join(sorted(known)),
+            )
 
 
 def signature_of(raw: str) -> str:
@@ -127,7 +132,10 @@ def signature_of(raw: str) -> str:
     signed = name if name.startswith("【") or name.endswith("】") else f"【{name}】"
     if _SIGNED.fullmatch(signed) is None or not signed.isprintable() or len(signed) > SIGNATURE_MAX + 2:
         raise SettingsError(
-            f"--signature is the registered name, such as 【INFO中国】 or INFO中国: one line, 1 to {SIGNATURE_MAX} characters."
+            said(
+                "--signature is the registered name, such as 【INFO中国】 or INFO中国: one line, 1 to {most} characters.",
+                most=SIGNATURE_MAX,
+            )
         )
     return signed
 

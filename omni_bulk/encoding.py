@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from omni_bulk.errors import InputError
+from omni_bulk.sentences import said
 
 _CHUNK: Final = 256 * 1024
 _BOMS: Final = (
@@ -30,7 +31,9 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str | os.PathLike[str], wa
         try:
             io.TextIOWrapper(io.BytesIO(), encoding=wanted)
         except LookupError as error:
-            raise InputError(f"--encoding {wanted} is no encoding of text: try utf-8, cp949 or utf-16.") from error
+            raise InputError(
+                said("--encoding {wanted} is no encoding of text: try utf-8, cp949 or utf-16.", wanted=wanted)
+            ) from error
         named = codecs.lookup(wanted).name
     else:
         named = next((name for bom, name in _BOMS if head.startswith(bom)), "")
@@ -39,15 +42,27 @@ def encoding_of(opened: Callable[[], BinaryIO], path: str | os.PathLike[str], wa
         return named or "utf-8"
     if named or _has_wide_letters(opened, first[0]):
         raise InputError(
-            f"{path} is not {named or 'utf-8'} throughout: byte {first[0]}, in line {first[1]}, cannot be read. "
-            "Save the list anew as UTF-8, or say --encoding NAME."
+            said(
+                "{path} is not {named} throughout: byte {byte}, in line {line}, cannot be read. "
+                "Save the list anew as UTF-8, or say --encoding NAME.",
+                path=path,
+                named=named or "utf-8",
+                byte=first[0],
+                line=first[1],
+            )
         )
     second = _first_failure(opened, "cp949")
     if second is None:
         return "cp949"
     raise InputError(
-        f"{path} is neither UTF-8 (see line {first[1]}) nor CP949 (byte {second[0]}, in line {second[1]}): "
-        "save it as UTF-8, or say --encoding NAME."
+        said(
+            "{path} is neither UTF-8 (see line {line}) nor CP949 (byte {byte}, in line {other}): "
+            "save it as UTF-8, or say --encoding NAME.",
+            path=path,
+            line=first[1],
+            byte=second[0],
+            other=second[1],
+        )
     )
 
 

@@ -16,11 +16,18 @@ Each message is one sentence or two: what happened, and what to do next. No mess
 
 from collections.abc import Sequence
 
+from omni_bulk.sentences import listed
+
 
 class OmniBulkError(Exception):
     """Root of everything this package raises on purpose. `exit_code` is what the command line exits with."""
 
     exit_code: int = 70
+
+    @property
+    def sentence(self) -> str:
+        """The message. One that was made with `sentences.said` can be told in another language."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
 
 
 class SettingsError(OmniBulkError):
@@ -30,7 +37,7 @@ class SettingsError(OmniBulkError):
 
     def __init__(self, problems: str | Sequence[str]) -> None:
         self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__("\n".join(self.problems))
+        super().__init__(listed(self.problems, "\n"))
 
 
 class InputError(OmniBulkError):

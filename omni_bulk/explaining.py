@@ -16,6 +16,7 @@ from omni_bulk.joining import DIE_AFTER, INQUIRY_AFTER
 from omni_bulk.masking import masked
 from omni_bulk.model import Report, State, Whose
 from omni_bulk.results import iso
+from omni_bulk.sentences import said
 from omni_bulk.words import clause
 
 ELSEWHERE: Final = "already_sent"  # the reason of what another tool sent: its time is not known, nor is a report due
@@ -116,7 +117,8 @@ def steps(one: Standing, now: int) -> list[Step]:
 
 
 _DOUBLE: Final = Step(
-    "double", "ERROR: it was accepted twice and nobody ordered that: stop sending, and give the vendor both msgKeys"
+    "double",
+    said("ERROR: it was accepted twice and nobody ordered that: stop sending, and give the vendor both msgKeys"),
 )
 
 
@@ -124,26 +126,28 @@ def _unknown(one: Standing, now: int) -> Iterator[Step]:
     campaign = quote(one.campaign)
     if one.hinted:
         yield Step(
-            "hint", "a report says that it was accepted, but nobody vouches for it: let the API confirm it",
+            "hint", said("a report says that it was accepted, but nobody vouches for it: let the API confirm it"),
             f"omni-bulk reports --inquire {campaign}",
         )  # fmt: skip
     if one.copy > 1:
         yield Step(
-            "posted_twice", "it was posted twice and will never be a third time: settle it by what the console says",
+            "posted_twice", said("it was posted twice and will never be a third time: settle it by what the console says"),
             f"omni-bulk resolve {campaign} --file CSV",
         )  # fmt: skip
     elif one.presumed_at is not None:
         yield Step(
-            "presumed_unsent", "it is presumed unsent, and is posted again only on your word",
+            "presumed_unsent", said("it is presumed unsent, and is posted again only on your word"),
             f"omni-bulk resolve {campaign} --resend --list INPUT",
         )  # fmt: skip
     elif one.claimed_at is not None and now < one.claimed_at + DIE_AFTER:
         yield Step(
-            "report_may_come", "it may have arrived: a delivery report would prove it", "omni-bulk reports --poll"
+            "report_may_come", said("it may have arrived: a delivery report would prove it"), "omni-bulk reports --poll"
         )
     else:
         yield Step(
-            "undecided", "no report will come by itself any more: decide about silence", f"omni-bulk resolve {campaign}"
+            "undecided",
+            said("no report will come by itself any more: decide about silence"),
+            f"omni-bulk resolve {campaign}",
         )
 
 
@@ -152,14 +156,17 @@ def _accepted(one: Standing, now: int) -> Iterator[Step]:
     delivery = one.fate.delivery
     if age is None or one.reason == ELSEWHERE or delivery not in {Delivery.NONE, Delivery.PENDING}:
         return
-    wanted = "no delivery report was collected" if delivery is Delivery.NONE else "the handset's report is not there"
+    none = delivery is Delivery.NONE
+    wanted = said("no delivery report was collected") if none else said("the handset's report is not there")
     if age < DIE_AFTER:
-        yield Step("report_to_come", f"{wanted} yet", "omni-bulk reports --poll")
+        yield Step("report_to_come", said("{wanted} yet", wanted=wanted), "omni-bulk reports --poll")
     elif age < INQUIRY_AFTER:
         command = f"omni-bulk reports --inquire {quote(one.campaign)}"
-        yield Step("report_lost", f"{wanted}, and the queue has it no longer: ask the API for it", command)
+        yield Step(
+            "report_lost", said("{wanted}, and the queue has it no longer: ask the API for it", wanted=wanted), command
+        )
     else:
-        yield Step("report_gone", f"{wanted}, and after 30 days the API cannot be asked any more")
+        yield Step("report_gone", said("{wanted}, and after 30 days the API cannot be asked any more", wanted=wanted))
 
 
 def _not_sent(one: Standing) -> Iterator[Step]:
@@ -168,16 +175,18 @@ def _not_sent(one: Standing) -> Iterator[Step]:
 
 
 _NOT_SENT: Final[Mapping[State, Step]] = {
-    State.READY: Step("ready", "it is not sent yet: the next run of its list sends it"),
+    State.READY: Step("ready", said("it is not sent yet: the next run of its list sends it")),
     State.CLAIMED: Step(
         "in_doubt",
-        "it may have left, and nobody recorded what came of it: a run is sending it at this moment, or was killed; the next "
-        "one makes it unknown",
+        said(
+            "it may have left, and nobody recorded what came of it: a run is sending it at this moment, or was killed; the next "
+            "one makes it unknown"
+        ),
     ),
-    State.REJECTED: Step("rejected", "the API refused it: it is sent again only when its message changes"),
-    State.FAILED: Step("failed", "it was certainly not sent: the next run of its list tries again"),
-    State.INVALID: Step("invalid", "it cannot be sent as it stands: correct the row, and run the list again"),
-}  # fmt: skip
+    State.REJECTED: Step("rejected", said("the API refused it: it is sent again only when its message changes")),
+    State.FAILED: Step("failed", said("it was certainly not sent: the next run of its list tries again")),
+    State.INVALID: Step("invalid", said("it cannot be sent as it stands: correct the row, and run the list again")),
+}
 """Who was skipped by a rule waits for nothing."""
 
 

@@ -2,17 +2,19 @@
 own files must not be.
 """
 
+import difflib
 import gzip
 import io
 import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from omni_bulk.errors import InputError
+from omni_bulk.sentences import said, system
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,10 +35,10 @@ def cause(error: OSError) -> str:
 
     Windows lets nobody replace or open what another program holds, and says no more than "Permission denied".
     """
-    said = error.strerror or str(error)
+    told = system(error)
     if _WINDOWS and isinstance(error, PermissionError):
-        return f"{said}: if it is open in Excel or another program, close it there"
-    return said
+        return said("{told}: if it is open in Excel or another program, close it there", told=told)
+    return told
 
 
 def refuse_open_directory(path: Path) -> None:
@@ -76,8 +78,11 @@ class _Unpacked(io.RawIOBase):
         self._left -= count
         if self._left < 0:
             raise InputError(
-                f"{self._shown} holds far more than a list packed to its size would: if it is one, unpack it with "
-                "gunzip and name the result."
+                said(
+                    "{shown} holds far more than a list packed to its size would: if it is one, unpack it with "
+                    "gunzip and name the result.",
+                    shown=self._shown,
+                )
             )
         return count
 
@@ -86,20 +91,31 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
+def _missing(path: Path) -> str:
+    with suppress(OSError):  # the folder may be missing too, or be nobody's to look into
+        if near := difflib.get_close_matches(path.name, [one.name for one in path.absolute().parent.iterdir()], n=1):
+            return said("There is no file {path}: did you mean {near}?", path=path, near=path.with_name(near[0]))
+    return said("There is no file {path}: check the path.", path=path)
+
+
 @contextmanager
 def sentences(path: str | os.PathLike[str]) -> Iterator[None]:
     """What the system says of a file, as an `InputError` that says what to do."""
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}: check the path.") from error
+        raise InputError(_missing(Path(path))) from error
     except PermissionError as error:
         if _WINDOWS:
-            raise InputError(f"{path} cannot be read: {cause(error)}, and run again.") from error
-        raise InputError(f"This user may not read {path}: change its mode, or run as its owner.") from error
+            raise InputError(
+                said("{path} cannot be read: {error}, and run again.", path=path, error=cause(error))
+            ) from error
+        raise InputError(
+            said("This user may not read {path}: change its mode, or run as its owner.", path=path)
+        ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is a damaged gzip file: compress it anew.") from error
+        raise InputError(said("{path} is a damaged gzip file: compress it anew.", path=path)) from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InputError(said("{path} cannot be read: {strerror}.", path=path, strerror=system(error))) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} changed while it was read: start again.") from error
+        raise InputError(said("{path} changed while it was read: start again.", path=path)) from error

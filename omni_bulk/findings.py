@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from omni_bulk.sentences import counted, said
+
 CLOCK_WARN = 30.0  # s off; times in the results and in reports are compared by people
 CLOCK_FAIL = 300.0  # s off; windows and periods begin at the wrong time
 CERTIFICATE_WARN = 14.0  # days left
@@ -70,30 +72,41 @@ def exit_code(findings: Sequence[Finding]) -> int:
 def clock(offset: float) -> Finding:
     """`offset`: seconds by which this computer's clock is ahead of the server's Date header."""
     off = abs(offset)
-    way = f"{off:,.0f} s {'ahead of' if offset > 0 else 'behind'} the server's"
-    todo = "Turn on time synchronisation (NTP) on this computer."
+    way = (
+        said("{off:,.0f} s ahead of the server's", off=off)
+        if offset > 0
+        else said("{off:,.0f} s behind the server's", off=off)
+    )
+    todo = said("Turn on time synchronisation (NTP) on this computer.")
     if off > CLOCK_FAIL:
-        return fail("clock", f"it is {way}: windows and periods would begin at the wrong time", todo, SETTINGS)
+        return fail(
+            "clock", said("it is {way}: windows and periods would begin at the wrong time", way=way), todo, SETTINGS
+        )
     if off > CLOCK_WARN:
-        return warn("clock", f"it is {way}", todo)
-    return ok("clock", f"within {max(1.0, off):.0f} s of the server's")
+        return warn("clock", said("it is {way}", way=way), todo)
+    return ok("clock", said("within {off:.0f} s of the server's", off=max(1.0, off)))
 
 
 def certificate(days: float) -> Finding:
     """`days`: until the server's certificate, which verifies, expires."""
-    left = f"the certificate is good for {days:,.0f} more days"
+    left = said("the certificate is good for {days:,.0f} more days", days=days)
     if days < CERTIFICATE_WARN:
-        return warn("TLS", left, "Nothing on your side: tell the vendor, if it is not renewed in time.")
+        return warn("TLS", left, said("Nothing on your side: tell the vendor, if it is not renewed in time."))
     return ok("TLS", left)
 
 
 def room(free: int, place: str) -> Finding:
     """`free` bytes where the ledger is, or will be."""
-    many = f"{free / (1 << 30):,.1f} GiB free at {place}, room for some {free // BYTES_EACH:,} messages"
+    many = said(
+        "{gib:,.1f} GiB free at {place}, room for some {messages:,} messages",
+        gib=free / (1 << 30),
+        place=place,
+        messages=free // BYTES_EACH,
+    )
     if free < ROOM_FAIL:
-        return fail("disk", many, "Make room: without it nothing can be recorded, so nothing is sent.", LEDGER)
+        return fail("disk", many, said("Make room: without it nothing can be recorded, so nothing is sent."), LEDGER)
     if free < ROOM_WARN:
-        return warn("disk", many, "Make room before a large campaign.")
+        return warn("disk", many, said("Make room before a large campaign."))
     return ok("disk", many)
 
 
@@ -102,27 +115,43 @@ def descriptors(limit: int, workers: int) -> Finding:
     needed = workers + DESCRIPTORS_BESIDE
     if limit < needed:
         return fail(
-            "open files", f"the limit is {limit:,}, and {workers} workers need {needed:,}",
-            f"Run `ulimit -n {needed}` before (in a service LimitNOFILE={needed}), or give fewer --workers.", SETTINGS,
-        )  # fmt: skip
-    return ok("open files", f"the limit is {limit:,}; {workers} workers need {needed:,}")
+            "open files",
+            said(
+                "the limit is {limit:,}, and {workers} workers need {needed:,}",
+                limit=limit,
+                workers=workers,
+                needed=needed,
+            ),
+            said(
+                "Run `ulimit -n {needed}` before (in a service LimitNOFILE={needed}), or give fewer --workers.",
+                needed=needed,
+            ),
+            SETTINGS,
+        )
+    return ok(
+        "open files",
+        said("the limit is {limit:,}; {workers} workers need {needed:,}", limit=limit, workers=workers, needed=needed),
+    )
 
 
 def in_doubt(count: int) -> Finding:
     """`count` messages of the ledger that are claimed and have no result."""
     if not count:
-        return ok("in doubt", "no message")
+        return ok("in doubt", said("no message"))
     return warn(
-        "in doubt", f"{count:,} message{'' if count == 1 else 's'} claimed without a result",
-        "If a run is going on, that is as it should be. If not, one was cut off: run its command again, which records "
-        "them as unknown and sends nobody twice.",
-    )  # fmt: skip
+        "in doubt",
+        said("{messages} claimed without a result", messages=counted(count, "message")),
+        said(
+            "If a run is going on, that is as it should be. If not, one was cut off: run its command again, which records "
+            "them as unknown and sends nobody twice."
+        ),
+    )
 
 
 def polled(age: float) -> Finding:
     """`age`: seconds since delivery reports were last asked for."""
-    said = f"last collected {age / 3600:,.0f} h ago"
-    todo = "Run `omni-bulk reports --poll`, every few hours: the API deletes them after 3 days."
+    told = said("last collected {hours:,.0f} h ago", hours=age / 3600)
+    todo = said("Run `omni-bulk reports --poll`, every few hours: the API deletes them after 3 days.")
     if age > POLL_FAIL:
-        return warn("reports", f"{said}: some may be deleted already", todo)
-    return warn("reports", said, todo) if age > POLL_WARN else ok("reports", said)
+        return warn("reports", said("{told}: some may be deleted already", told=told), todo)
+    return warn("reports", told, todo) if age > POLL_WARN else ok("reports", told)

@@ -27,6 +27,7 @@ from omni_bulk.model import CampaignRow
 from omni_bulk.pruning import packing
 from omni_bulk.replacing import replacing
 from omni_bulk.results import from_line
+from omni_bulk.sentences import said, system
 from omni_bulk.source import read_recipients
 
 BIG = 512 * 1024**2  # bytes; a file up to that size is built anew within the 30 s that others wait for the write lock
@@ -130,7 +131,7 @@ class _Erasing:
                     self._rewritten(path, partial(self._kept_packed, Identities(self._key, row.uuid)), packed=True)
                 self._rows(row)
         except OmniBulkError as error:
-            self._done.held.append(str(error))
+            self._done.held.append(error.sentence)
 
     def is_in_files_only(self, row: CampaignRow) -> bool:
         """Whether files may hold what the ledger does not: numbers of a pruned campaign, cells that are no number."""
@@ -144,7 +145,9 @@ class _Erasing:
         """What a dead process left claimed is `unknown`; a live one of single sends must end first."""
         for owner in erasure.owners_at_work(self._db, row.id):
             if is_alive(owner_path(self._ledger, owner)):
-                raise Refused("a single message to one of these numbers is being sent. Run the same command again")
+                raise Refused(
+                    said("a single message to one of these numbers is being sent. Run the same command again")
+                )
             self._recover(row, owner)
         self._recover(row, None)
 
@@ -246,7 +249,7 @@ class _Erasing:
                     for path in files:
                         self._rewritten(path, kept)
             except OmniBulkError as error:
-                self._done.held.append(str(error))
+                self._done.held.append(error.sentence)
 
     def _kept_rows(self, path: Path) -> Iterator[tuple[bytes, bytes]]:
         """The rows of a rejects file, those that hold a number gone: all of it is the recipient's."""
@@ -295,5 +298,5 @@ def _campaign_of(path: Path, *, strict: bool = True) -> str:
     except (OSError, ValueError) as error:
         if not strict:
             return ""
-        why = error.strerror if isinstance(error, OSError) else "it is no results file"
-        raise InputError(f"--results {path}: {why}") from None
+        why = system(error) if isinstance(error, OSError) else said("it is no results file")
+        raise InputError(said("--results {path}: {why}", path=path, why=why)) from None

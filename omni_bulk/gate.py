@@ -16,6 +16,7 @@ from omni_bulk.errors import Stopped
 from omni_bulk.model import Kind, Verdict
 from omni_bulk.pace import NEED, Controller, Latencies, Second, bucket_size, in_flight_max, micro_batch
 from omni_bulk.policy import PATIENCE, Breaker, Signal
+from omni_bulk.sentences import said, term
 
 # uvloop's clock goes in steps of a millisecond, and the limiter's timers are finer: woken a little too early, it asks
 # again at once, for up to a millisecond each time (a quarter of all CPU at 400 a second). So it is asked when it has
@@ -210,7 +211,9 @@ class Gate:
             self._over = error
             raise
         finally:
-            self._over = self._over or Stopped("sending has ended; run again to go on", reason="closed", exit_code=75)
+            self._over = self._over or Stopped(
+                said("sending has ended; run again to go on"), reason="closed", exit_code=75
+            )
             self._tell_all(self._over)
 
     async def _keep_pace(self) -> None:
@@ -359,9 +362,13 @@ def _left_ready(refused: Mapping[int, str | Stopped], message: int) -> Exception
 
 def _stopped(signal: Signal, verdict: Verdict) -> Stopped | None:
     if signal.stop is not None:
-        said = f" ({verdict.result})" if verdict.result and not verdict.omni else ""
-        return Stopped(signal.stop.sentence + said, reason=signal.stop.name, exit_code=signal.stop.exit_code)
+        why: str = term(signal.stop.sentence)
+        if verdict.result and not verdict.omni:
+            why = said("{why} ({result})", why=why, result=verdict.result)
+        return Stopped(why, reason=signal.stop.name, exit_code=signal.stop.exit_code)
     if signal.out_of_patience:
-        sentence = f"nothing was accepted for {PATIENCE / 60:.0f} minutes; run the same command again later"
+        sentence = said(
+            "nothing was accepted for {minutes:.0f} minutes; run the same command again later", minutes=PATIENCE / 60
+        )
         return Stopped(sentence, reason="unavailable", exit_code=69)
     return None

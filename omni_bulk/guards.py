@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from omni_bulk.errors import Stopped
 from omni_bulk.model import Status
+from omni_bulk.sentences import said
 
 MAX_FAILURE_RATE = 0.3  # share of `rejected` and `failed` over the last FAILURE_WINDOW verdicts
 MAX_UNKNOWN_RATE = 0.02  # share of incidents over the last UNKNOWN_WINDOW verdicts
@@ -65,15 +66,25 @@ class RateGuard:
             return None
         if self._failures.share > self._max_failure:
             return Stopped(
-                f"{self._failures.hits} of the last {len(self._failures.last)} messages were refused, more than "
-                f"--max-failure-rate {self._max_failure:g} allows: look at the codes, correct the list or the text",
+                said(
+                    "{hits} of the last {last} messages were refused, more than "
+                    "--max-failure-rate {max_failure:g} allows: look at the codes, correct the list or the text",
+                    hits=self._failures.hits,
+                    last=len(self._failures.last),
+                    max_failure=self._max_failure,
+                ),
                 reason="failure_rate",
             )
         if self._unknowns.share > self._max_unknown:
             return Stopped(
-                f"too many answers were lost or unreadable ({self._unknowns.hits} incidents in the last "
-                f"{len(self._unknowns.last)} messages, --max-unknown-rate {self._max_unknown:g}): those messages may or "
-                "may not have been sent; find out what is wrong before going on",
+                said(
+                    "too many answers were lost or unreadable ({hits} incidents in the last "
+                    "{last} messages, --max-unknown-rate {max_unknown:g}): those messages may or "
+                    "may not have been sent; find out what is wrong before going on",
+                    hits=self._unknowns.hits,
+                    last=len(self._unknowns.last),
+                    max_unknown=self._max_unknown,
+                ),
                 reason="unknown_rate",
             )
         return None
@@ -99,9 +110,21 @@ class RateGuard:
 def row_stop(rows: int, *, min_rows: int | None, max_rows: int | None) -> Stopped | None:
     """A list of a size nobody expected. `rows` counts all rows, bad ones too."""
     if min_rows is not None and rows < min_rows:
-        return Stopped(f"the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole?", reason="rows")
+        return Stopped(
+            said(
+                "the list has {rows:,} rows, fewer than --min-rows {min_rows:,}: is it whole? If it is, give --min-rows {rows}.",
+                rows=rows,
+                min_rows=min_rows,
+            ),
+            reason="rows",
+        )
     if max_rows is not None and rows > max_rows:
         return Stopped(
-            f"the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one?", reason="rows"
+            said(
+                "the list has {rows:,} rows, more than --max-rows {max_rows:,}: is it the right one? If it is, give --max-rows {rows}.",
+                rows=rows,
+                max_rows=max_rows,
+            ),
+            reason="rows",
         )
     return None

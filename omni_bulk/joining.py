@@ -14,6 +14,7 @@ import orjson
 
 from omni_bulk.model import Report, State, Way, Whose
 from omni_bulk.results import epoch_ms
+from omni_bulk.sentences import said
 
 DAY = 86_400_000  # ms
 DIE_AFTER = 3 * DAY  # ms until the API deletes a report that nobody collected (guide)
@@ -77,10 +78,14 @@ def age_warning(waiting_since: int | None, now: int) -> str | None:
         return None
     if age < DIE_AFTER:
         hours = (DIE_AFTER - age) // 3_600_000
-        return f"WARNING: delivery reports begin to die in {hours} h, nobody collects them: omni-bulk reports --poll"
-    return (
-        f"ERROR: nobody has collected delivery reports for {age // DAY} days, and those older than 3 days are deleted: "
-        "omni-bulk reports --poll, then omni-bulk reports --inquire CAMPAIGN for the lost ones"
+        return said(
+            "WARNING: delivery reports begin to die in {hours} h, nobody collects them: omni-bulk reports --poll",
+            hours=hours,
+        )
+    return said(
+        "ERROR: nobody has collected delivery reports for {days} days, and those older than 3 days are deleted: "
+        "omni-bulk reports --poll, then omni-bulk reports --inquire CAMPAIGN for the lost ones",
+        days=age // DAY,
     )
 
 

@@ -18,6 +18,7 @@ from omni_bulk.files import cause
 from omni_bulk.joining import NUMBER, read_json
 from omni_bulk.model import Report
 from omni_bulk.results import iso
+from omni_bulk.sentences import said, system
 from omni_bulk.sink import open_appending, write_all
 
 TAIL = 1 << 20  # bytes at the end of the file whose numbers are remembered: some 2,000 lines, where a batch has 1,000
@@ -69,10 +70,14 @@ class Journal:
         lines = end[:whole].splitlines()[bool(start) :]  # the first one read may begin in its middle
         numbers = [found.get(NUMBER) if isinstance(found := read_json(line), dict) else None for line in lines]
         if lines and not isinstance(numbers[-1], int):
-            raise OutputError(f"{self.path} holds something other than reports; give another file with --out")
+            raise OutputError(
+                said("{path} holds something other than reports; give another file with --out", path=self.path)
+            )
         if whole < len(end):
             if not lines and not b'{"'.startswith(end[:2]):
-                raise OutputError(f"{self.path} holds something other than reports; give another file with --out")
+                raise OutputError(
+                    said("{path} holds something other than reports; give another file with --out", path=self.path)
+                )
             os.ftruncate(self._descriptor, size - (len(end) - whole))
         self.tail = {number for number in numbers if isinstance(number, int)}
         self.last = numbers[-1] if lines and isinstance(numbers[-1], int) else 0
@@ -89,7 +94,13 @@ class Journal:
         except OSError as error:
             with suppress(OSError):  # so that what is written later does not follow half a line
                 os.ftruncate(self._descriptor, self._size)
-            raise LedgerError(f"{self.path} could not be written ({error.strerror}); make room and run again") from None
+            raise LedgerError(
+                said(
+                    "{path} could not be written ({strerror}); make room and run again",
+                    path=self.path,
+                    strerror=system(error),
+                )
+            ) from None
         self._size += len(content)
 
     def close(self) -> None:
@@ -107,4 +118,6 @@ class Journal:
 
 
 def _unusable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"the file {path} cannot be written ({cause(error)}); give another with --out")
+    return OutputError(
+        said("the file {path} cannot be written ({error}); give another with --out", path=path, error=cause(error))
+    )

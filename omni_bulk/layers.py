@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
+from omni_bulk.sentences import said, system, term
+
 CONFIG_DEFAULT = Path("omni-bulk.toml")  # in the current directory
 SECRET_FILE_MAX = 65_536  # bytes; a larger file is no secret but a mistake
 
@@ -93,7 +95,9 @@ def named(field: str) -> str:
 def unknown(name: str, place: str, known: Iterable[str]) -> str:
     """One sentence for a setting that does not exist."""
     near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"{place} has no setting `{name}`{f': did you mean `{near[0]}`?' if near else '.'}"
+    if near:
+        return said("{place} has no setting `{name}`: did you mean `{near}`?", place=place, name=name, near=near[0])
+    return said("{place} has no setting `{name}`.", place=place, name=name)
 
 
 class Environment(PydanticBaseSettingsSource):
@@ -124,11 +128,11 @@ class Toml(TomlConfigSettingsSource):
         try:
             super().__init__(settings_cls, toml_file=self._path)
             if given is not None and not self._path.is_file():
-                self._faults.append(f"{self._path} (--config) is no file.")
+                self._faults.append(said("{path} (--config) is no file; `omni-bulk init` writes one.", path=self._path))
         except OSError as error:
-            self._faults.append(f"{self._path} cannot be read: {error.strerror}.")
+            self._faults.append(said("{path} cannot be read: {strerror}.", path=self._path, strerror=system(error)))
         except ValueError as error:  # no TOML, or no UTF-8; the sentence holds a position, never a line
-            self._faults.append(f"{self._path} is not valid TOML: {error}.")
+            self._faults.append(said("{path} is not valid TOML: {error}.", path=self._path, error=error))
 
     def __call__(self) -> dict[str, Any]:
         layer: dict[str, Any] = {}
@@ -142,7 +146,9 @@ class Toml(TomlConfigSettingsSource):
         if isinstance(budget := layer.get("budget"), dict) and "tz" in layer:
             layer["budget"] = {"tz": layer["tz"], **budget}  # no flag moves the midnight of a budget
         self._faults += self._exposed(layer)
-        layer = _with_secret_files(layer, {name: f"`{name}` in {self._path}" for name in self._known})
+        layer = _with_secret_files(
+            layer, {name: said("`{name}` in {path}", name=name, path=self._path) for name in self._known}
+        )
         if self._faults:
             layer["config"] = Faulty(*self._faults)
         elif self._path.is_file():
@@ -153,13 +159,18 @@ class Toml(TomlConfigSettingsSource):
         """A secret in the file is for its owner's eyes only. Windows has no such bits: there the directory guards."""
         proxy = layer.get("proxy")
         filed = ("client_password", "webhook_secret")
-        held = {name: f", or use `{name}_file`" for name in filed if name in layer}
+        held: dict[str, str] = {name: said(", or use `{name}_file`", name=name) for name in filed if name in layer}
         if isinstance(proxy, str) and "@" in proxy:
             held["proxy"] = ""
         if not held or not _MODE_BITS or not self._path.stat().st_mode & _OTHERS:
             return []
         return [
-            f"{self._path} holds `{name}` and others can read it: run `chmod 600` on it{way}."
+            said(
+                "{path} holds `{name}` and others can read it: run `chmod 600` on it{way}.",
+                path=self._path,
+                name=name,
+                way=way,
+            )
             for name, way in held.items()
         ]
 
@@ -180,7 +191,9 @@ def _with_secret_files(layer: dict[str, Any], called: Mapping[str, str]) -> dict
         if path is None:
             continue
         if name in layer:
-            layer[name] = Faulty(f"{called[name]} and {called[by_file]} are both given: keep one of them.")
+            layer[name] = Faulty(
+                said("{one} and {other} are both given: keep one of them.", one=called[name], other=called[by_file])
+            )
         else:
             layer[name] = _secret_in(path, called[by_file])
     return layer
@@ -189,14 +202,23 @@ def _with_secret_files(layer: dict[str, Any], called: Mapping[str, str]) -> dict
 def _secret_in(path: Any, called: str) -> str | Faulty:
     """The file's text without surrounding white space. A secret's file may be a pipe, so it is read only once."""
     if not isinstance(path, str):
-        return Faulty(f"{called} must be the path of a file.")
+        return Faulty(said("{called} must be the path of a file.", called=called))
     try:
         with Path(path).open("rb") as file:
             text = file.read(SECRET_FILE_MAX + 1).decode("utf-8-sig").strip()
     except OSError as error:
-        return Faulty(f"{called} cannot be read: {path}: {error.strerror}.")
+        return Faulty(
+            said("{called} cannot be read: {path}: {strerror}.", called=called, path=path, strerror=system(error))
+        )
     except ValueError:  # not UTF-8; or a zero byte in the path
-        return Faulty(f"{called} names no UTF-8 text: {path}.")
+        return Faulty(said("{called} names no UTF-8 text: {path}.", called=called, path=path))
     if not text or len(text) > SECRET_FILE_MAX:
-        return Faulty(f"{called} names a file that is {'too large' if text else 'empty'}: {path}.")
+        return Faulty(
+            said(
+                "{called} names a file that is {what}: {path}.",
+                called=called,
+                what=term("too large" if text else "empty"),
+                path=path,
+            )
+        )
     return text

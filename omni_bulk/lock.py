@@ -25,13 +25,13 @@ from uuid import UUID, uuid5
 from filelock import BaseFileLock, FileLock, Timeout
 
 from omni_bulk.errors import Refused, SettingsError
+from omni_bulk.sentences import said, system
 
 LOCK_WAIT_DEFAULT = 0.0  # seconds; who finds the campaign held is told at once
 POLL_INTERVAL = 0.1  # seconds between two tries while waiting
 OWNER_FILE_MAX = 4_096  # bytes; ours are about a hundred
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
-_NO_LOCKS = "The filesystem of {} has no locks: name a ledger on a local disk."
 _OWN_FILE_TRIES = 10  # a probe may hold or remove our file between its making and its locking, each time once
 
 # A lock, and SQLite's shared memory, hold on one machine only: over a network they fail silently, or long after.
@@ -50,7 +50,12 @@ class Holder:
     since: str
 
     def __str__(self) -> str:
-        return f"pid {self.pid} on host {self.host} since {self.since}"
+        return self.sentence
+
+    @property
+    def sentence(self) -> str:
+        """The same, for a sentence."""
+        return said("pid {pid} on host {host} since {since}", pid=self.pid, host=self.host, since=self.since)
 
 
 class CampaignLock:
@@ -136,24 +141,31 @@ class CampaignLock:
 
     def _introduce(self) -> None:
         """Say who holds the campaign; whole or not at all, over whatever a killed process left."""
-        said = {"pid": os.getpid(), "host": socket.gethostname(), "since": self._now().isoformat(timespec="seconds")}
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "since": self._now().isoformat(timespec="seconds")}
         draft = self._owner_path.with_suffix(".draft")
         draft.unlink(missing_ok=True)
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE), "wb") as file:  # noqa: PTH123
-            file.write(json.dumps(said).encode())
+            file.write(json.dumps(about).encode())
         draft.replace(self._owner_path)
 
     def _sentence(self, holder: Holder | None) -> str:
-        who = f": {holder}" if holder else ""
-        return f"Another run holds campaign {self._name}{who}. Wait for it to end, or give --lock-wait SECONDS."
+        who = said(": {holder}", holder=holder.sentence) if holder else ""
+        return said(
+            "Another run holds campaign {name}{who}. Wait for it to end, or give --lock-wait SECONDS; "
+            "`omni-bulk status --runs` shows what is running.",
+            name=self._name,
+            who=who,
+        )
 
 
 class UpkeepLock(CampaignLock):
     """The same lock, for who does not wait: a campaign that is held is left for the next time."""
 
     def _sentence(self, holder: Holder | None) -> str:
-        who = f": {holder}" if holder else ""
-        return f"a run holds campaign {self._name}{who}. Run the same command again when it has ended"
+        who = said(": {holder}", holder=holder.sentence) if holder else ""
+        return said(
+            "a run holds campaign {name}{who}. Run the same command again when it has ended", name=self._name, who=who
+        )
 
 
 class CollectorLock(CampaignLock):
@@ -163,9 +175,10 @@ class CollectorLock(CampaignLock):
         super().__init__(ledger, uuid5(_REPORTS, str(account)), name="reports")
 
     def _sentence(self, holder: Holder | None) -> str:
-        who = f": {holder}" if holder else ""
-        return (
-            f"Another process collects the reports of this account{who}. One is enough: read what it writes, or end it."
+        who = said(": {holder}", holder=holder.sentence) if holder else ""
+        return said(
+            "Another process collects the reports of this account{who}. One is enough: read what it writes, or end it.",
+            who=who,
         )
 
 
@@ -194,7 +207,7 @@ class OwnerLock:
                 return
             if lock is not None:  # a probe removed the file between its making and its locking
                 lock.release()
-        raise Refused("This owner id is in use by another process: start again, which takes a new one.")
+        raise Refused(said("This owner id is in use by another process: start again, which takes a new one."))
 
     def release(self) -> None:
         """End the sign of life. Without effect when it is not held."""
@@ -250,7 +263,9 @@ def make_lock_directory(directory: Path) -> None:
     try:
         directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
         if not stat.S_ISDIR(directory.lstat().st_mode):
-            raise SettingsError(f"{directory} is a link: the locks of a ledger need a directory of its own.")
+            raise SettingsError(
+                said("{directory} is a link: the locks of a ledger need a directory of its own.", directory=directory)
+            )
         directory.chmod(_DIRECTORY_MODE)
     except OSError as error:
         raise SettingsError(_unusable(directory, error)) from error
@@ -285,15 +300,19 @@ def refuse_network_filesystem(path: Path) -> None:
     kind = network_filesystem(mounts, os.path.realpath(path))
     if kind is not None:
         raise SettingsError(
-            f"The ledger {path} (OMNI_LEDGER, --ledger) lies on a network filesystem ({kind}), where its locks do not "
-            "hold: name one on a local disk."
+            said(
+                "The ledger {path} (OMNI_LEDGER, --ledger) lies on a network filesystem ({kind}), where its locks do not "
+                "hold: name one on a local disk.",
+                path=path,
+                kind=kind,
+            )
         )
 
 
 def _try_lock(path: Path) -> BaseFileLock | None:
     """One try, without waiting. None when somebody holds it, in whichever process."""
     if path.is_symlink():
-        raise SettingsError(f"The lock {path} cannot be used: it is a link. Remove it.")
+        raise SettingsError(said("The lock {path} cannot be used: it is a link. Remove it.", path=path))
     # Not a singleton and not thread-local: each object is a rival of every other, also within this process.
     # A soft lock, its way out where the filesystem has none, would outlive a crash.
     lock: BaseFileLock = FileLock(path, mode=_FILE_MODE, thread_local=False, is_singleton=False, fallback_to_soft=False)
@@ -304,7 +323,9 @@ def _try_lock(path: Path) -> BaseFileLock | None:
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno != errno.ENOSYS:
             raise SettingsError(_unusable(path, error)) from error
-        raise SettingsError(_NO_LOCKS.format(path)) from error
+        raise SettingsError(
+            said("The filesystem of {path} has no locks: name a ledger on a local disk.", path=path)
+        ) from error
     return lock
 
 
@@ -330,4 +351,8 @@ def _is_gone(pid: int) -> bool:
 
 
 def _unusable(path: Path, error: OSError) -> str:
-    return f"The lock {path} cannot be used: {error.strerror}. Make its directory writable, or name another ledger."
+    return said(
+        "The lock {path} cannot be used: {strerror}. Make its directory writable, or name another ledger.",
+        path=path,
+        strerror=system(error),
+    )

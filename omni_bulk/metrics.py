@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from omni_bulk.errors import SettingsError
 from omni_bulk.hooks import Attempt, Pause
 from omni_bulk.model import Result
+from omni_bulk.sentences import said
 
 if TYPE_CHECKING:
     from prometheus_client import Gauge
@@ -23,7 +24,7 @@ CODES_MAX: Final = 40
 """Codes that are told apart; the API's documents list 27. Further ones count as ``other``."""
 BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; the last is the default timeout of an attempt."""
-_MISSING = (
+_MISSING = said(
     "prometheus-client is not installed, which --metrics and --metrics-file need: pip install 'omni-bulk[metrics]'"
 )
 

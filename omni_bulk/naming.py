@@ -11,12 +11,13 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from omni_bulk.model import CampaignRow
+from omni_bulk.sentences import listed, said
 
 Period = Literal["day", "week", "month"]
 STALE_AFTER = 12 * 3600 * 1000  # ms after completion from which a changed file is likely another list
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]{1,120}\Z")  # half a surrogate pair is a byte that was no UTF-8
 
-BAD_NAME = "the campaign's name must be 1 to 120 characters without / \\ or control characters"
+BAD_NAME = said("the campaign's name must be 1 to 120 characters without / \\ or control characters")
 
 
 def is_name(name: str) -> bool:
@@ -72,27 +73,34 @@ class Wanted:
 def refusal(known: CampaignRow, wanted: Wanted, *, taken: bool) -> str | None:
     """Why a known campaign must not go on like this, None when it may. `taken`: somebody has a message already."""
     if taken and not wanted.changed_text and (differences := list(_differences(known, wanted))):
-        return (
-            f"campaign {known.name!r} already sent messages, and since then {'; '.join(differences)}. "
-            "Give --changed-text to send the new one to the rest, or --campaign NEW to start another campaign"
+        return said(
+            "campaign {name!r} already sent messages, and since then {differences}. "
+            "Give --changed-text to send the new one to the rest, or --campaign NEW to start another campaign",
+            name=known.name,
+            differences=listed(differences, "; "),
         )
     if _is_another_list(known, wanted):
-        return (
-            f"campaign {known.name!r} was complete over 12 hours ago and its file has changed since. "
-            "For a new campaign give --campaign NEW; to send to the new rows of this one give --extend"
+        return said(
+            "campaign {name!r} was complete over 12 hours ago and its file has changed since. "
+            "For a new campaign give --campaign NEW; to send to the new rows of this one give --extend",
+            name=known.name,
         )
     return None
 
 
 def _differences(known: CampaignRow, wanted: Wanted) -> Iterator[str]:
     if known.template != wanted.template:
-        yield f"the template changed from {_shown(known.template)} to {_shown(wanted.template)}"
+        yield said(
+            "the template changed from {before} to {now}", before=_shown(known.template), now=_shown(wanted.template)
+        )
     if known.template_from != wanted.from_:
-        yield f"the from changed from {_shown(known.template_from)} to {_shown(wanted.from_)}"
+        yield said(
+            "the from changed from {before} to {now}", before=_shown(known.template_from), now=_shown(wanted.from_)
+        )
 
 
 def _shown(value: str | None) -> str:
-    return "a column of the list" if value is None else repr(value)
+    return said("a column of the list") if value is None else repr(value)
 
 
 def _is_another_list(known: CampaignRow, wanted: Wanted) -> bool:
@@ -112,11 +120,13 @@ def kind_refusal(known: CampaignRow, kind: str) -> str | None:
     if known.kind is None or known.kind == kind:
         return None
     if known.kind == "ref":
-        return (
-            f"campaign {known.name!r} knows its recipients by a ref column, which the list no longer has: people could "
-            "get a second message. Put the column back, or give --campaign NEW"
+        return said(
+            "campaign {name!r} knows its recipients by a ref column, which the list no longer has: people could "
+            "get a second message. Put the column back, or give --campaign NEW",
+            name=known.name,
         )
-    return (
-        f"campaign {known.name!r} knows its recipients by number, but the list now has a ref column: people could get "
-        "a second message. Remove the column (or rename it), or give --campaign NEW"
+    return said(
+        "campaign {name!r} knows its recipients by number, but the list now has a ref column: people could get "
+        "a second message. Remove the column (or rename it), or give --campaign NEW",
+        name=known.name,
     )

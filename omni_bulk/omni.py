@@ -22,6 +22,7 @@ from omni_bulk.naming import Period
 from omni_bulk.pricelist import money
 from omni_bulk.reports import Collector
 from omni_bulk.rules import Composition
+from omni_bulk.sentences import said
 from omni_bulk.settings import Settings
 from omni_bulk.singles import Singles
 from omni_bulk.source import Source
@@ -32,7 +33,7 @@ from omni_bulk.texts import Texts
 from omni_bulk.webhook import Receipt, receive
 from omni_bulk.windows import Hours
 
-_OUTSIDE = "Omni is used inside `async with Omni(settings) as omni`"
+_OUTSIDE = said("Omni is used inside `async with Omni(settings) as omni`")
 
 
 class Omni:
@@ -225,7 +226,7 @@ class Omni:
         file cannot be used. Raises `Stopped` after `drain`.
         """
         if self._drained:
-            raise Stopped("Omni was drained and takes nothing new", reason="drained", exit_code=75)
+            raise Stopped(said("Omni was drained and takes nothing new"), reason="drained", exit_code=75)
         chosen = options or Options(
             per=per,
             as_of=as_of,

@@ -26,6 +26,7 @@ from omni_bulk.model import CampaignRow
 from omni_bulk.naming import Period, Wanted, kind_refusal, period_name, previous_name, refusal
 from omni_bulk.rules import Composition
 from omni_bulk.run import composed
+from omni_bulk.sentences import said
 from omni_bulk.sink import Sink
 from omni_bulk.source import Source
 from omni_bulk.windows import Hours
@@ -193,12 +194,21 @@ class _Finding:
                 return name
             if options.source is None:
                 # Without a list to compare, resuming is the side on which nobody gets two.
-                self._notes.append(f"campaign {before!r} is unfinished and resumed; no list was given to compare with")
+                self._notes.append(
+                    said(
+                        "campaign {before!r} is unfinished and resumed; no list was given to compare with",
+                        before=before,
+                    )
+                )
                 return before
             if previous.input_digest == digest or self._same_list(db, previous, options.source):
-                self._notes.append(f"campaign {before!r} is unfinished and the list is the same: it is resumed")
+                self._notes.append(
+                    said("campaign {before!r} is unfinished and the list is the same: it is resumed", before=before)
+                )
                 return before
-        self._notes.append(f"campaign {before!r} is unfinished, but this is another list: a new campaign begins")
+        self._notes.append(
+            said("campaign {before!r} is unfinished, but this is another list: a new campaign begins", before=before)
+        )
         return name
 
     def _same_list(self, db: sqlite3.Connection, previous: CampaignRow, source: Source) -> bool:
@@ -223,8 +233,11 @@ class _Finding:
         view = self._view
         if view.client_id is not None and row.account != view.id and not self._options.same_account:
             raise Refused(
-                f"campaign {row.name!r} was sent under another client id of the same API. If both are one account, "
-                "give --same-account; else give --campaign NEW"
+                said(
+                    "campaign {name!r} was sent under another client id of the same API. If both are one account, "
+                    "give --same-account; else give --campaign NEW",
+                    name=row.name,
+                )
             )
 
     def _check(self, row: CampaignRow, wanted: Wanted, kind: str | None) -> bool:
@@ -302,7 +315,9 @@ class _Opening(_Finding):
     async def _move_here(self, row: CampaignRow) -> CampaignRow:
         moved = await self._account.ledger.write(partial(_move, row=row, account=self._account.id))
         if moved is None:
-            raise Refused(f"campaign {row.name!r} was just begun under this client id too; give --campaign NEW")
+            raise Refused(
+                said("campaign {name!r} was just begun under this client id too; give --campaign NEW", name=row.name)
+            )
         return moved
 
     async def _take_up_id(self, row: CampaignRow, lock: CampaignLock) -> tuple[CampaignRow, CampaignLock]:
@@ -320,7 +335,7 @@ class _Opening(_Finding):
     async def _adopt(self, row: CampaignRow, path: Path) -> CampaignRow:
         identities = Identities(self._account.ledger.key, row.uuid)
         adopted = await already.adopt(self._account.ledger, row, path, identities, self._composition)
-        self._notes.append(f"{adopted} entries of {path} are known as sent")
+        self._notes.append(said("{adopted} entries of {path} are known as sent", adopted=adopted, path=path))
         return reread(self._account, row)
 
 

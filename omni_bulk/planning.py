@@ -27,6 +27,7 @@ from omni_bulk.opening import PLAN_BLOCK, Options, find_campaign
 from omni_bulk.passed import Passed, trace
 from omni_bulk.rules import Composition
 from omni_bulk.run import composed, count, other_text_refusal
+from omni_bulk.sentences import said
 from omni_bulk.sink import check_results
 from omni_bulk.source import Source
 from omni_bulk.stats import Tally, TextCount
@@ -140,9 +141,16 @@ def outlook(
     with view.ledger.reading() as db:
         if options.already is not None:
             marked = _adopt(db, known, view.ledger.key, options.already, composition)
-            notes.append(f"{marked} entries of {options.already} are known as sent")
+            notes.append(
+                said("{marked} entries of {already} are known as sent", marked=marked, already=options.already)
+            )
         if known.id and (doubtful := book.count_claimed(db, known.id)):
-            notes.append(f"{doubtful} messages are in doubt after an interruption; they are not posted again")
+            notes.append(
+                said(
+                    "{doubtful} messages are in doubt after an interruption; they are not posted again",
+                    doubtful=doubtful,
+                )
+            )
         spent = spent_by_campaign(db, known.id)
         bars = Bars(view.ledger.key)
         with barring(bars, replace(known, account=view.id or 0), view.ledger, options, composition, view.world) as told:

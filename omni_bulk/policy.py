@@ -9,6 +9,7 @@ from enum import Enum
 
 from omni_bulk.errors import Stopped
 from omni_bulk.model import Entry, Kind, Message, State, Status, Verdict
+from omni_bulk.sentences import said, term
 
 
 class Step(Enum):
@@ -82,7 +83,9 @@ def account_stop(verdict: Verdict) -> Stopped:
     """Why a verdict on the account ends the campaign: what to cure, after which the same command goes on."""
     key = verdict.code or verdict.reason or ""
     reason, sentence = _STOPS.get(key, ("account", "the account was refused: ask the vendor"))
-    return Stopped(f"{sentence} ({verdict.code})" if verdict.code else sentence, reason=reason)
+    return Stopped(
+        said("{why} ({code})", why=term(sentence), code=verdict.code) if verdict.code else term(sentence), reason=reason
+    )
 
 
 BACKOFF_FIRST = 1.0  # s, the most before the second try

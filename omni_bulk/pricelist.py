@@ -16,6 +16,7 @@ from omni_bulk.errors import SettingsError
 from omni_bulk.files import sentences
 from omni_bulk.lines import Lines, csv_rows
 from omni_bulk.phone import REGIONS
+from omni_bulk.sentences import said
 
 PRICE_MAX: Final = Decimal(1_000_000)
 """For one part, in any currency; above it a column was mistaken for another."""
@@ -48,7 +49,13 @@ def read_prices(path: Path) -> Prices:
     with sentences(path), path.open("rb") as stream:
         content = stream.read(FILE_MAX + 1)
     if len(content) > FILE_MAX:
-        raise SettingsError(f"the price list {path} is over {FILE_MAX // 1024**2} MiB: it is something else.")
+        raise SettingsError(
+            said(
+                "the price list {path} is over {most} MiB: it is something else.",
+                path=path,
+                most=FILE_MAX // 1024**2,
+            )
+        )
     rows = _toml_rows if path.suffix.lower() == ".toml" else _csv_rows
     return price_list(rows(content, path), str(path))
 
@@ -56,7 +63,9 @@ def read_prices(path: Path) -> Prices:
 def money(path: Path | None, budget: Budget | None) -> Prices | None:
     """The prices of an account. Raises SettingsError where there is a budget and no price list to count it with."""
     if path is None and budget is not None:
-        raise SettingsError("`budget` needs a price list to count with: add `prices`, a file, to the settings file")
+        raise SettingsError(
+            said("`budget` needs a price list to count with: add `prices`, a file, to the settings file")
+        )
     return None if path is None else read_prices(path)
 
 
@@ -65,10 +74,10 @@ def _toml_rows(content: bytes, path: Path) -> Iterator[PriceRow]:
     try:
         read = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
     except ValueError as error:  # no TOML, or no UTF-8; the sentence holds a position, never a line
-        raise SettingsError(f"the price list {path} is not valid TOML: {error}.") from None
+        raise SettingsError(said("the price list {path} is not valid TOML: {error}.", path=path, error=error)) from None
     prices = read.get("prices")
     if not isinstance(prices, dict):
-        raise SettingsError(f'the price list {path} has no table [prices] with lines such as KR = "9".')
+        raise SettingsError(said('the price list {path} has no table [prices] with lines such as KR = "9".', path=path))
     for place, price in prices.items():
         yield PriceRow(f"`{place}`", place, str(price), str(read.get("currency", "")))
 
@@ -87,12 +96,15 @@ def _csv_rows(content: bytes, path: Path) -> Iterator[PriceRow]:
     }  # a list may have both a country and a prefix column: the one that is filled in counts, the prefix first
     if not places["place"] or not places["price"]:
         raise SettingsError(
-            f"the price list {path} needs a column `country` (or `prefix`) and a column `price`, "
-            "such as country,price,currency."
+            said(
+                "the price list {path} needs a column `country` (or `prefix`) and a column `price`, "
+                "such as country,price,currency.",
+                path=path,
+            )
         )
     places["place"].sort(key=lambda at: folded[at] != "prefix")
     for number, cells, _ in rows:
-        yield PriceRow(f"row {number}", *(_cell(cells, places[wanted]) for wanted in _COLUMNS))
+        yield PriceRow(said("row {number}", number=number), *(_cell(cells, places[wanted]) for wanted in _COLUMNS))
 
 
 def _cell(cells: list[str], places: list[int]) -> str:
@@ -114,29 +126,47 @@ def price_list(rows: Iterable[PriceRow], called: str) -> Prices:
     for row in rows:
         found = place_of(row.place)
         price = amount_of(row.price)
-        said = row.currency.strip().upper()
+        named = row.currency.strip().upper()
         if found is None:
-            problems.append(f"{row.where}: neither a country such as KR nor a number prefix such as +8210")
-        elif price is None or price > PRICE_MAX:
-            problems.append(f"{row.where}: the price must be a plain number such as 9 or 0.035, at most {PRICE_MAX:,}")
-        elif said and not _CURRENCY.fullmatch(said):
-            problems.append(f"{row.where}: the currency must be three letters such as KRW")
-        elif said and currency and said != currency:
             problems.append(
-                f"{row.where}: its currency is {said}, the rows above are in {currency}: one file, one currency"
+                said("{where}: neither a country such as KR nor a number prefix such as +8210", where=row.where)
+            )
+        elif price is None or price > PRICE_MAX:
+            problems.append(
+                said(
+                    "{where}: the price must be a plain number such as 9 or 0.035, at most {most:,}",
+                    where=row.where,
+                    most=PRICE_MAX,
+                )
+            )
+        elif named and not _CURRENCY.fullmatch(named):
+            problems.append(said("{where}: the currency must be three letters such as KRW", where=row.where))
+        elif named and currency and named != currency:
+            problems.append(
+                said(
+                    "{where}: its currency is {named}, the rows above are in {currency}: one file, one currency",
+                    where=row.where,
+                    named=named,
+                    currency=currency,
+                )
             )
         elif tables[found[0]].get(found[1], price) != price:
-            problems.append(f"{row.where}: {found[1]} has another price above")
+            problems.append(said("{where}: {place} has another price above", where=row.where, place=found[1]))
         else:
             tables[found[0]][found[1]] = price
-            currency = currency or said
+            currency = currency or named
     if not problems and not any(tables.values()):
-        problems.append("it has no price")
+        problems.append(said("it has no price"))
     if not problems and not currency:
-        problems.append("no row says the currency: add a currency column such as KRW")
+        problems.append(said("no row says the currency: add a currency column such as KRW"))
     if problems:
-        more = [f"and {len(problems) - _PROBLEMS_MAX:,} more"] * (len(problems) > _PROBLEMS_MAX)
-        raise SettingsError([f"the price list {called}: {problem}." for problem in problems[:_PROBLEMS_MAX] + more])
+        more = [said("and {number:,} more", number=len(problems) - _PROBLEMS_MAX)] * (len(problems) > _PROBLEMS_MAX)
+        raise SettingsError(
+            [
+                said("the price list {called}: {problem}.", called=called, problem=problem)
+                for problem in problems[:_PROBLEMS_MAX] + more
+            ]
+        )
     of_code = {
         country: price for code, price in tables["code"].items() for country in COUNTRY_CODE_TO_REGION_CODE[int(code)]
     }

@@ -17,6 +17,7 @@ from omni_bulk.files import cause
 from omni_bulk.ledger import Ledger, book, places
 from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow
+from omni_bulk.sentences import said
 from omni_bulk.sink import Lines, ResultsFile, open_appending, open_results
 
 logger = logging.getLogger("omni_bulk")
@@ -104,7 +105,9 @@ class Projection:
                 results.close()
                 raise
         except OSError as error:
-            raise OutputError(f"the results file {path} cannot be written ({cause(error)})") from None
+            raise OutputError(
+                said("the results file {path} cannot be written ({error})", path=path, error=cause(error))
+            ) from None
         return results
 
 

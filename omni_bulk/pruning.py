@@ -63,7 +63,7 @@ def prune(ledger: Path, before: int, archive: Path | None) -> Pruned:
                 with UpkeepLock(ledger, one.row.uuid, name=repr(one.row.name)):
                     _prune_one(db, collected, one, archive, done, rest=REST if busy else 0.0)
             except Refused as refused:
-                done.held.append(str(refused))
+                done.held.append(refused.sentence)
         both = [db] if collected is None else [db, collected]
         if done.campaigns and not anybody(ledger):
             done.freed = sum(map(pruning.shrink, both))

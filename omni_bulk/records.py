@@ -14,6 +14,7 @@ from typing import Final, Literal, get_args
 
 from omni_bulk.errors import InputError
 from omni_bulk.model import Recipient
+from omni_bulk.sentences import said
 
 Role = Literal["to", "from", "text", "ref"]
 
@@ -148,7 +149,7 @@ class Columns:
             if not name:
                 continue
             if key(name) in seen:
-                notes.append(f"Two columns are called {_shown(name)}: a template reads the first.")
+                notes.append(said("Two columns are called {name}: a template reads the first.", name=_shown(name)))
             seen.add(key(name))
             fields.setdefault(name, place)
         fields.update({name: place for place, name in mapped.items() if name not in _ROLES})
@@ -268,7 +269,7 @@ def _check_targets(mapping: Mapping[str, str]) -> None:
     targets = [target.strip() for target in mapping.values()]
     if not all(targets) or len(set(targets)) < len(targets):
         raise InputError(
-            "--map COLUMN=FIELD needs a field each time, and a different one: to, from, text, ref or a name."
+            said("--map COLUMN=FIELD needs a field each time, and a different one: to, from, text, ref or a name.")
         )
 
 
@@ -279,13 +280,19 @@ def _mapped(names: tuple[str, ...], mapping: Mapping[str, str], notes: list[str]
         places = [place for place, name in enumerate(names) if name == column]
         places = places or [place for place, name in enumerate(names) if key(name) == key(column)]
         if not places:
-            lacking = f"--map names a column {_shown(column)} that the list does not have: {listed(names)}."
+            lacking = said(
+                "--map names a column {column} that the list does not have: {names}.",
+                column=_shown(column),
+                names=listed(names),
+            )
             if strict:
                 raise InputError(lacking)
             notes.append(lacking)
             continue
         if strict and len(places) > 1:
-            raise InputError(f"--map names {_shown(column)}, and two columns are called so: rename one of them.")
+            raise InputError(
+                said("--map names {column}, and two columns are called so: rename one of them.", column=_shown(column))
+            )
         mapped[places[0]] = target.strip()
     return mapped
 
@@ -304,22 +311,30 @@ def _place(
     (rank, place), others = found[0], found[1:]
     if strict and others and others[0][0] == rank:
         raise InputError(
-            f"Two columns are called {_shown(names[place])}: rename one of them, or say --map COLUMN=FIELD."
+            said(
+                "Two columns are called {names}: rename one of them, or say --map COLUMN=FIELD.",
+                names=_shown(names[place]),
+            )
         )
     if others:
         also = listed(names[p] for _, p in others)
         notes.append(
-            f"{role!r} is read from {_shown(names[place])}, not from {also}: --map COLUMN={role} changes that."
+            said(
+                "{role!r} is read from {column}, not from {also}: --map COLUMN={role} changes that.",
+                role=role,
+                column=_shown(names[place]),
+                also=also,
+            )
         )
     return place
 
 
 def _no_number(names: tuple[str, ...]) -> str:
     if any(sum(map(str.isdigit, name)) >= 5 for name in names):
-        return "The first line is not a header but looks like a row: put one above it, such as to,name."
-    return (
-        f"No column is known to hold the number among {listed(filter(None, names))}: "
-        "call it to, phone or 수신번호, or say --map COLUMN=to."
+        return said("The first line is not a header but looks like a row: put one above it, such as to,name.")
+    return said(
+        "No column is known to hold the number among {names}: call it to, phone or 수신번호, or say --map COLUMN=to.",
+        names=listed(filter(None, names)),
     )
 
 
@@ -332,4 +347,5 @@ def _shown(name: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence: the first dozen of them."""
     shown = [_shown(name) for name in names]
-    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
+    first = ", ".join(shown[:12])
+    return said("{first} and {more} more", first=first, more=len(shown) - 12) if len(shown) > 12 else first

@@ -15,6 +15,7 @@ from typing import Final
 from omni_bulk.errors import OutputError
 from omni_bulk.guarded import MARK, REASON, guarded, reason_column
 from omni_bulk.replacing import replacing
+from omni_bulk.sentences import said
 from omni_bulk.source import Source
 from omni_bulk.stats import InvalidRows
 from omni_bulk.words import Language, clause
@@ -35,7 +36,9 @@ class RejectsFile:
         self._language = language
         self._digest = source.digest()
         if not _may_be_replaced(path):
-            raise OutputError(f"{path} is not a rejects file of an earlier run; give another with --rejects, or none")
+            raise OutputError(
+                said("{path} is not a rejects file of an earlier run; give another with --rejects, or none", path=path)
+            )
 
     def write(self, invalid: InvalidRows, *, whole: bool) -> int:
         """Writes the rows anew, and gives their number. Without any the old file goes, if the list was read `whole`.
@@ -49,7 +52,11 @@ class RejectsFile:
             return 0
         if self._source.digest() != self._digest:
             raise OutputError(
-                f"{self._source.path} was changed meanwhile, so {self.path} was not written: check it again"
+                said(
+                    "{list} was changed meanwhile, so {path} was not written: check it again",
+                    list=self._source.path,
+                    path=self.path,
+                )
             )
         encoding = self._source.encoding or "utf-8"
         with replacing(self.path, "the rejects", "--rejects") as file:

@@ -10,6 +10,7 @@ from typing import IO
 
 from omni_bulk.errors import OutputError
 from omni_bulk.files import cause, refuse_open_directory
+from omni_bulk.sentences import said, term
 
 _MODE = 0o600
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -40,7 +41,15 @@ def told(path: Path, what: str, flag: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{what} {path} cannot be written ({cause(error)}); name another with {flag}") from None
+        raise OutputError(
+            said(
+                "{what} {path} cannot be written ({error}); name another with {flag}",
+                what=term(what),
+                path=path,
+                error=cause(error),
+                flag=flag,
+            )
+        ) from None
 
 
 def make_private(path: Path, draft: Path) -> int:

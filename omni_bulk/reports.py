@@ -34,6 +34,7 @@ from omni_bulk.ledger.writer import Writer
 from omni_bulk.lock import CollectorLock
 from omni_bulk.model import Report, Way, Whose
 from omni_bulk.projection import Projection
+from omni_bulk.sentences import said
 
 CHECKPOINT_EVERY = 50  # transactions of a poll, or 25,000 reports: some 100 MB of WAL
 IDLE_FIRST, IDLE_MAX, IDLE_GROWTH = 2.0, 30.0, 1.5  # s between polls that found nothing
@@ -147,7 +148,7 @@ class Collector:
 
     async def _write(self, operation: Any) -> Any:
         if self._writer is None:
-            raise LedgerError("the collector of reports is closed")
+            raise LedgerError(said("the collector of reports is closed"))
         return await self._writer.submit(operation)
 
     def epoch(self) -> float:
@@ -201,8 +202,10 @@ class Collector:
         )
         if found and not batch.report_id:
             raise Stopped(
-                "the API gave reports without an id by which to acknowledge them: they are stored, and would come again "
-                "for ever; ask the vendor",
+                said(
+                    "the API gave reports without an id by which to acknowledge them: they are stored, and would come again "
+                    "for ever; ask the vendor"
+                ),
                 reason="no_report_id",
             )
         return bool(batch.report_id)
@@ -214,8 +217,10 @@ class Collector:
     async def _ack(self, batch: Batch) -> None:
         if not usable_report_id(batch.report_id):
             raise Stopped(
-                "the API gave a report id that cannot stand in a URL, so its reports are stored and not acknowledged; "
-                "ask the vendor",
+                said(
+                    "the API gave a report id that cannot stand in a URL, so its reports are stored and not acknowledged; "
+                    "ask the vendor"
+                ),
                 reason="bad_report_id",
             )
         if not await self._questions.ack(batch.report_id):
@@ -232,9 +237,13 @@ class Collector:
         foreign = await self._write(lambda tx: reports.count_foreign(tx.db, account, found))
         if foreign * 2 > len(found):
             raise Refused(
-                f"{foreign} of the first {len(found)} reports are not of messages that this ledger sent, so another "
-                "system seems to live on this account's queue, and nothing was acknowledged. If it may be emptied here, "
-                "say so once: omni-bulk reports --poll --own-queue. Else collect there, and join with --import FILE"
+                said(
+                    "{foreign} of the first {found} reports are not of messages that this ledger sent, so another "
+                    "system seems to live on this account's queue, and nothing was acknowledged. If it may be emptied here, "
+                    "say so once: omni-bulk reports --poll --own-queue. Else collect there, and join with --import FILE",
+                    foreign=foreign,
+                    found=len(found),
+                )
             )
         await self.own_queue()
 

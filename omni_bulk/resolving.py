@@ -26,6 +26,7 @@ from omni_bulk.lock import CampaignLock
 from omni_bulk.model import CampaignRow, Status
 from omni_bulk.projection import Projection
 from omni_bulk.reports import Collector
+from omni_bulk.sentences import said
 from omni_bulk.source import read_text
 
 ANSWERED_LEAST = 0.95  # share of the accepted ones of the same run and country that must have a report
@@ -181,7 +182,9 @@ def read_said(path: Path) -> Iterator[Said]:
         name: next((at for at, one in enumerate(header) if one in known), None) for name, known in _COLUMNS.items()
     }
     if places["ref"] is None or (places["msg_key"] is None and places["status"] is None):
-        raise InputError(f"{path} needs a column ref, and a column msgKey or status (accepted or unsent)")
+        raise InputError(
+            said("{path} needs a column ref, and a column msgKey or status (accepted or unsent)", path=path)
+        )
     for cells in rows:
         if any(cell.strip() for cell in cells):
             yield _said({name: _cell(cells, at) for name, at in places.items()}, f"row {rows.line_num} of {path}")
@@ -198,12 +201,15 @@ def _cell(cells: list[str], at: int | None) -> str:
 def _said(cells: Mapping[str, str], where: str) -> Said:
     status = cells["status"].casefold()
     if not cells["ref"]:
-        raise InputError(f"{where} has no ref: it says of nobody what became of them")
+        raise InputError(said("{where} has no ref: it says of nobody what became of them", where=where))
     if cells["msg_key"] and status not in _UNSENT:
         return Said(cells["ref"], accepted=True, msg_key=cells["msg_key"])
     if status in _ACCEPTED | _UNSENT and not cells["msg_key"]:
         return Said(cells["ref"], accepted=status in _ACCEPTED)
     raise InputError(
-        f"{where} does not say whether the message was taken: give its msgKey, or the status accepted or unsent "
-        "(a message that the console calls failed was accepted, and not delivered)"
+        said(
+            "{where} does not say whether the message was taken: give its msgKey, or the status accepted or unsent "
+            "(a message that the console calls failed was accepted, and not delivered)",
+            where=where,
+        )
     )

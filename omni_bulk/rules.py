@@ -12,6 +12,7 @@ from omni_bulk.errors import SettingsError
 from omni_bulk.model import Encoding, Message, Problem, Recipient, Status
 from omni_bulk.phone import REGIONS, Line, Numbers, Trouble, check_from, normalise
 from omni_bulk.records import ROW_PROBLEMS, usable_ref
+from omni_bulk.sentences import both, said, term
 from omni_bulk.text import MAX_PARTS, TEXT_MAX, MissingField, Replacements, Template, segment
 from omni_bulk.texts import NoText, Texts
 
@@ -86,21 +87,24 @@ class Composition:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_of_country", {})
-        problems = []
+        problems: list[str] = []
         if self.region is not None and self.region not in REGIONS:
-            problems.append("--region is not a country code: use two capital letters such as KR (ISO 3166).")
+            problems.append(said("--region is not a country code: use two capital letters such as KR (ISO 3166)."))
         if self.numbers not in (None, "international", "national"):
-            problems.append("--numbers is neither international nor national.")
+            problems.append(said("--numbers is neither international nor national."))
         if self.numbers == "national" and self.region is None:
-            problems.append("--numbers national needs --region CC: national numbers of which country?")
+            problems.append(said("--numbers national needs --region CC: national numbers of which country?"))
         if strangers := sorted((self.countries or frozenset()) - REGIONS):
             problems.append(
-                f"--countries has what is no country code: {', '.join(strangers)} (ISO 3166, such as KR,JP)."
+                said(
+                    "--countries has what is no country code: {strangers} (ISO 3166, such as KR,JP).",
+                    strangers=", ".join(strangers),
+                )
             )
         if self.purpose not in (None, "marketing", "notice"):
-            problems.append("--purpose is neither marketing nor notice.")
+            problems.append(said("--purpose is neither marketing nor notice."))
         if self.normalize not in (None, "NFC", "NFKC"):
-            problems.append("--normalize is neither NFC nor NFKC.")
+            problems.append(said("--normalize is neither NFC nor NFKC."))
         problems += allowed_names(self.allow, self.rules, WARNINGS)
         if self.signature is not None:
             try:
@@ -125,8 +129,8 @@ class Composition:
     def explain(self, warning: str, country: str) -> str:
         """What a warning of a message to this country says to people; empty if it is not known."""
         if warning in WARNINGS:
-            return WARNINGS[warning]
-        return next((rule.say for rule in self.of_country(country)[1] if rule.name == warning), "")
+            return term(WARNINGS[warning])
+        return next((both(rule.say, rule.say_ko) for rule in self.of_country(country)[1] if rule.name == warning), "")
 
 
 @dataclass(slots=True)
@@ -167,7 +171,9 @@ def compose(recipient: Recipient, composition: Composition) -> Message | Problem
         return draft.problem(phone.reason, phone.detail)
     draft.to, draft.country = phone.e164, phone.country
     if composition.countries is not None and phone.country not in composition.countries:
-        return draft.problem("country_rule", f"{phone.country} is not among --countries", Status.SKIPPED)
+        return draft.problem(
+            "country_rule", said("{country} is not among --countries", country=phone.country), Status.SKIPPED
+        )
     if composition.only_mobile and phone.line != "mobile":
         return draft.problem("not_mobile", _NOT_MOBILE[phone.line], Status.SKIPPED)
     from_ = _from(recipient, composition)
@@ -186,13 +192,22 @@ def compose(recipient: Recipient, composition: Composition) -> Message | Problem
         return draft.problem(*trouble)
     encoding, _, segments = segment(text)
     if segments > composition.max_parts:
-        over = f"the text needs {segments} segments in {encoding}, and {composition.max_parts} are the most"
+        over = said(
+            "the text needs {segments} segments in {encoding}, and {most} are the most",
+            segments=segments,
+            encoding=encoding,
+            most=composition.max_parts,
+        )
         return draft.problem("text_too_long", over)
     warnings = _general_warnings(recipient, phone.line, text, encoding, composition)
     for rule in composition.of_country(phone.country)[1]:
         if rule.broken(text, from_, segments):
             if rule.severity == "block" or composition.strict:
-                return draft.problem("country_rule", f"{rule.name}: {rule.say}", Status.SKIPPED)
+                return draft.problem(
+                    "country_rule",
+                    said("{name}: {say}", name=rule.name, say=both(rule.say, rule.say_ko)),
+                    Status.SKIPPED,
+                )
             warnings.append(rule.name)
     if warnings and composition.allow:
         warnings = [warning for warning in warnings if not composition.passes(warning, phone.country)]
@@ -256,7 +271,7 @@ def _unfit(text: str, composition: Composition) -> tuple[str, str] | None:
     if not text.strip():
         return "empty_text", "neither its text column nor a template gives it any text"
     if (bad := _BAD_CHARACTER.search(text)) is not None:
-        return "bad_character", f"the text holds U+{ord(bad[0]):04X}, which no phone can show"
+        return "bad_character", said("the text holds U+{number:04X}, which no phone can show", number=ord(bad[0]))
     if len(text) > composition.text_max:
-        return "text_too_long", f"the text is over {composition.text_max} characters"
+        return "text_too_long", said("the text is over {text_max} characters", text_max=composition.text_max)
     return None

@@ -19,6 +19,7 @@ from omni_bulk.ledger import Admitted, Admitter, book
 from omni_bulk.model import CampaignRow, Entry, Message, Problem, Recipient, Result, Status
 from omni_bulk.policy import Admit, too_many_other_texts
 from omni_bulk.rules import Composition, compose
+from omni_bulk.sentences import said
 from omni_bulk.stats import Tally
 from omni_bulk.waiting import Waiting
 from omni_bulk.windows import Hours
@@ -71,15 +72,20 @@ def other_text_refusal(tally: Tally, name: str) -> Refused | None:
     if not too_many_other_texts(tally.other_texts, tally.read, whole=tally.whole):
         return None
     return Refused(
-        f"{tally.other_texts} of {tally.read} recipients of campaign {name!r} already got another text. "
-        "If this is another list, give --campaign NEW; if the texts changed on purpose, give --changed-text"
+        said(
+            "{other_texts} of {read} recipients of campaign {name!r} already got another text. "
+            "If this is another list, give --campaign NEW; if the texts changed on purpose, give --changed-text",
+            other_texts=tally.other_texts,
+            read=tally.read,
+            name=name,
+        )
     )
 
 
 def _too_early(epoch: float) -> Stopped:
     at = datetime.fromtimestamp(epoch).astimezone()
     return Stopped(
-        f"the deadline comes before the next message may be sent ({at:%Y-%m-%d %H:%M %Z}), recipients are left",
+        said("the deadline comes before the next message may be sent ({at:%Y-%m-%d %H:%M %Z}), recipients are left", at=at),
         reason="window", exit_code=6,
     )  # fmt: skip
 
@@ -147,7 +153,7 @@ class Run:
         """Runs to the end of the list, or until stopped. Errors are kept in `error` until everything is recorded."""
         loop = asyncio.get_running_loop()
         if self._limits.deadline is not None:
-            late = Stopped("the deadline is over, recipients are left", reason="deadline", exit_code=6)
+            late = Stopped(said("the deadline is over, recipients are left"), reason="deadline", exit_code=6)
             self._timers.append(loop.call_later(self._limits.deadline, self.stop, late))
         try:
             async with asyncio.TaskGroup() as group:
@@ -350,7 +356,7 @@ class Run:
             return True
         if self._limits.limit is not None and self._sends >= self._limits.limit:
             # Not a drain: what was handed over before is still sent.
-            self.stopped = Stopped("the limit is reached, recipients are left", reason="limit", exit_code=6)
+            self.stopped = Stopped(said("the limit is reached, recipients are left"), reason="limit", exit_code=6)
             return False
         self._sends += 1
         self._out += 1

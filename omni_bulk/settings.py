@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from omni_bulk.cost import Budget, amount_of
 from omni_bulk.errors import SettingsError
 from omni_bulk.layers import CREDENTIALS, Environment, Faulty, Given, Toml, covered, named, unknown
+from omni_bulk.sentences import said, system, term
 from omni_bulk.windows import Hours, window_of
 
 BASE_URL_DEFAULT = "https://omni.ibapi.kr"
@@ -251,7 +252,10 @@ class Settings(BaseSettings):
         missing = [name.upper() for name in CREDENTIALS if getattr(self, name) is None]
         raise SettingsError(
             [
-                f"OMNI_{name} is not set: set it, or OMNI_{name}_FILE to the path of a file; `omni-bulk init` asks for it."
+                said(
+                    "OMNI_{name} is not set: set it, or OMNI_{name}_FILE to the path of a file; `omni-bulk init` asks for it.",
+                    name=name,
+                )
                 for name in missing
             ]
         )
@@ -289,13 +293,13 @@ class Settings(BaseSettings):
         parts = _web_address(value)
         clause = None
         if "@" in parts.netloc:
-            clause = "must not hold a user name or password"
+            clause = said("must not hold a user name or password")
         elif "?" in value or "#" in value:
-            clause = "must not have a query or a fragment"
+            clause = said("must not have a query or a fragment")
         elif parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-            clause = "must begin with https:// (http is for this machine alone: 127.0.0.1, ::1, localhost)"
+            clause = said("must begin with https:// (http is for this machine alone: 127.0.0.1, ::1, localhost)")
         if clause:
-            raise _SentenceError(f"{named('base_url')} {clause}.")
+            raise _SentenceError(said("{setting} {clause}.", setting=named("base_url"), clause=clause))
         return value
 
     @field_validator("proxy")
@@ -314,7 +318,7 @@ class Settings(BaseSettings):
         except RuntimeError as error:  # the home of "~nobody"; pydantic lets only ValueError pass
             raise ValueError from error
         if path.is_dir():
-            raise _SentenceError(f"{named('ledger')} is a directory: {path}.")
+            raise _SentenceError(said("{setting} is a directory: {path}.", setting=named("ledger"), path=path))
         return path
 
     @field_validator("window")
@@ -353,7 +357,12 @@ class Settings(BaseSettings):
                 value.open("rb").close()
         except OSError as error:
             raise _SentenceError(
-                f"{named(str(field.field_name))} cannot be read: {value}: {error.strerror}."
+                said(
+                    "{setting} cannot be read: {path}: {strerror}.",
+                    setting=named(str(field.field_name)),
+                    path=value,
+                    strerror=system(error),
+                )
             ) from error
         return value
 
@@ -400,8 +409,10 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         elif found["type"] == "extra_forbidden":
             yield unknown(field, "Settings", _MUST_BE)
         else:
-            quoted = f", not {found['input']!r:.60}" if field in _QUOTED else ""
-            yield f"{named(field)} {_MUST_BE[field]}{quoted}."
+            clause = term(_MUST_BE[field])
+            if field in _QUOTED:
+                clause = said("{clause}, not {given}", clause=clause, given=f"{found['input']!r:.60}")
+            yield said("{setting} {clause}.", setting=named(field), clause=clause)
 
 
 def _web_address(text: str) -> SplitResult:

@@ -21,6 +21,7 @@ from omni_bulk.model import CampaignRow, Entry, Message, Recipient, Result, Stat
 from omni_bulk.records import usable_ref
 from omni_bulk.results import iso
 from omni_bulk.rules import Composition, compose
+from omni_bulk.sentences import said
 from omni_bulk.stream import waited
 from omni_bulk.worker import Job
 
@@ -64,7 +65,9 @@ class Singles:
         """The recorded result of this message. `recipient.ref` is required; errors are those of `Omni.send`."""
         ref = recipient.ref or ""
         if not ref.strip() or not usable_ref(ref):
-            raise SettingsError("a ref has 1 to 190 characters, no control characters, and does not end in ~digits")
+            raise SettingsError(
+                said("a ref has 1 to 190 characters, no control characters, and does not end in ~digits")
+            )
         if self._over:
             raise _drained()
         row = await self._open()
@@ -241,12 +244,12 @@ def _succeeded(task: "asyncio.Task[CampaignRow]") -> bool:
 
 
 def _conflict() -> RefConflict:
-    return RefConflict("this ref was already used for another number or text; a new message needs a new ref")
+    return RefConflict(said("this ref was already used for another number or text; a new message needs a new ref"))
 
 
 def _drained() -> Stopped:
     return Stopped(
-        "Omni was drained before there was a result: ask again with the same ref", reason="drained", exit_code=75
+        said("Omni was drained before there was a result: ask again with the same ref"), reason="drained", exit_code=75
     )
 
 

@@ -19,6 +19,7 @@ from omni_bulk.errors import OutputError, Refused
 from omni_bulk.files import cause, refuse_open_directory
 from omni_bulk.model import Result, Status
 from omni_bulk.results import from_line, to_line
+from omni_bulk.sentences import said
 
 CHUNK = 1 << 20  # bytes read at once; longer than any line, for an answer is read up to 64 KiB
 GROUP = 2_000  # lines of the ledger held at once
@@ -175,7 +176,11 @@ def open_results(
             results.catch_up()
         except OSError as error:
             raise OutputError(
-                f"the results file {path} cannot be written ({cause(error)}); give another with --out"
+                said(
+                    "the results file {path} cannot be written ({error}); give another with --out",
+                    path=path,
+                    error=cause(error),
+                )
             ) from None
         undo.pop_all()
         return results
@@ -189,7 +194,13 @@ def check_results(path: Path, *, campaign_id: str, campaign: str, last_seq: int)
         with path.open("rb") as file:
             _check(path, file, inspect(file), campaign_id=campaign_id, campaign=campaign, last_seq=last_seq)
     except OSError as error:
-        raise OutputError(f"the results file {path} cannot be read ({cause(error)}); give another with --out") from None
+        raise OutputError(
+            said(
+                "the results file {path} cannot be read ({error}); give another with --out",
+                path=path,
+                error=cause(error),
+            )
+        ) from None
 
 
 class _Head(NamedTuple):
@@ -225,7 +236,7 @@ def _is_projection(file: IO[bytes], found: Found, missing: Lines, head: _Head, p
 
 def _check(path: Path, file: IO[bytes], found: Found, *, campaign_id: str, campaign: str, last_seq: int) -> None:
     if found.foreign:
-        raise OutputError(f"{path} is not a results file; give another with --out")
+        raise OutputError(said("{path} is not a results file; give another with --out", path=path))
     for line in (found.first, found.last):
         if line is None or (line.campaign_id == campaign_id and line.seq <= last_seq):
             continue
@@ -264,21 +275,37 @@ def same_line(one: Result, other: Result) -> bool:
 
 def _unknown_lines(path: Path, campaign: str) -> Refused:
     return Refused(
-        f"{path} holds results of the campaign {campaign!r} that this ledger does not know, so people could get a "
-        f"second message. Use the ledger it was written with (--ledger), or adopt them: --already {path}"
+        said(
+            "{path} holds results of the campaign {campaign!r} that this ledger does not know, so people could get a "
+            "second message. Use the ledger it was written with (--ledger), or adopt them: --already {path}",
+            path=path,
+            campaign=campaign,
+        )
     )
 
 
 def _ahead(path: Path, line: Result, last_seq: int) -> Refused:
     return Refused(
-        f"{path} is ahead of this ledger: the file ends with line {line.seq:,} of the campaign {line.campaign!r}, the "
-        f"ledger with {last_seq:,}. An older copy of the ledger was put back, so people could get a second message. "
-        f"Take back what it lacks: --already {path}, or use the ledger that the file was written with (--ledger)"
+        said(
+            "{path} is ahead of this ledger: the file ends with line {seq:,} of the campaign {campaign!r}, the "
+            "ledger with {last_seq:,}. An older copy of the ledger was put back, so people could get a second message. "
+            "Take back what it lacks: --already {path}, or use the ledger that the file was written with (--ledger)",
+            path=path,
+            seq=line.seq,
+            campaign=line.campaign,
+            last_seq=last_seq,
+        )
     )
 
 
 def _not_ours(path: Path, line: Result) -> OutputError:
-    return OutputError(f"{path} belongs to another campaign ({line.campaign!r}); give another file with --out")
+    return OutputError(
+        said(
+            "{path} belongs to another campaign ({campaign!r}); give another file with --out",
+            path=path,
+            campaign=line.campaign,
+        )
+    )
 
 
 def holds_sent(file: IO[bytes]) -> bool:

@@ -27,6 +27,7 @@ from omni_bulk.guarded import reason_column, unguarded
 from omni_bulk.lines import ROW_MAX, Lines, csv_rows, json_object
 from omni_bulk.model import Recipient
 from omni_bulk.records import FIELD_MAX, ROW_PROBLEMS, Columns, Row, Shapes, cell_of, listed
+from omni_bulk.sentences import said, term
 
 if TYPE_CHECKING:
     from omni_bulk.workbook import Workbook
@@ -37,7 +38,7 @@ TEXT_FILE_MAX: Final = 1024 * 1024
 """Bytes of a template file."""
 
 _COPIED_AT_ONCE: Final = 64 * 1024  # bytes
-_NEEDS_HEADER: Final = "it needs at least a header such as to,name."
+_NEEDS_HEADER: Final = said("it needs at least a header such as to,name.")
 _WORKBOOKS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")  # a zip, an empty one, .xls and its like
 
 
@@ -87,12 +88,12 @@ class Source:
         self._wanted = encoding
         self._sheet = sheet
         if delimiter is not None and delimiter not in DELIMITERS:
-            raise InputError('--delimiter is none of "," ";" "|" and "tab".')
+            raise InputError(said('--delimiter is none of "," ";" "|" and "tab".'))
         self._given_delimiter = delimiter
         if str(self.path) != "-":
             with sentences(self.path):
                 if self.path.is_dir():
-                    raise InputError(f"{self.path} is a directory: name a file in it.")
+                    raise InputError(said("{path} is a directory: name a file in it.", path=self.path))
                 self.path.stat()
 
     @property
@@ -103,7 +104,7 @@ class Source:
 
     @property
     def _changed(self) -> str:
-        return f"{self.path} changed while it was read: start again."
+        return said("{path} changed while it was read: start again.", path=self.path)
 
     @property
     def _ending(self) -> str:
@@ -254,16 +255,19 @@ class Source:
         if self.encoding is None:
             return "xlsx"
         if self._sheet is not None:
-            raise InputError(f"{self.path} is no workbook, so it has no sheets: leave --sheet out.")
+            raise InputError(said("{path} is no workbook, so it has no sheets: leave --sheet out.", path=self.path))
         with self._lines() as lines:
             first = next((line.strip() for line in iter(lines.take, "") if line.strip()), "")
         if not first:
-            raise InputError(f"{self.path} is empty: {_NEEDS_HEADER}")
+            raise InputError(said("{path} is empty: {wanted}", path=self.path, wanted=_NEEDS_HEADER))
         if first.startswith("["):
-            raise InputError(f"{self.path} looks like one JSON array: write one object a line.")
+            raise InputError(said("{path} looks like one JSON array: write one object a line.", path=self.path))
         if "\0" in first:
             raise InputError(
-                f"{self.path} has NUL characters in its first line: say --encoding utf-16-le if it is that."
+                said(
+                    "{path} has NUL characters in its first line: say --encoding utf-16-le if it is that.",
+                    path=self.path,
+                )
             )
         return "jsonl" if self._ending in (".jsonl", ".ndjson") or first.startswith("{") else "csv"
 
@@ -309,11 +313,19 @@ class Source:
     def _header(self, rows: Iterator[Row]) -> list[str]:
         header = next(rows, None)
         if header is None:
-            where = f"The sheet {listed([self._workbook.name])} of " if self._format == "xlsx" else ""
-            raise InputError(f"{where}{self.path} is empty: {_NEEDS_HEADER}")
+            where = said("The sheet {sheet} of ", sheet=listed([self._workbook.name])) if self._format == "xlsx" else ""
+            raise InputError(
+                said("{where}{path} is empty: {wanted}", where=where, path=self.path, wanted=_NEEDS_HEADER)
+            )
         _, cells, problem = header
         if problem is not None:
-            raise InputError(f"The header of {self.path} cannot be read: {ROW_PROBLEMS[problem]}.")
+            raise InputError(
+                said(
+                    "The header of {path} cannot be read: {problem}.",
+                    path=self.path,
+                    problem=term(ROW_PROBLEMS[problem]),
+                )
+            )
         return cells
 
     def _json_columns(self, lines: Lines) -> Columns:
@@ -330,7 +342,7 @@ class Source:
             if first is not None and ref is not None:
                 break
         if not names:
-            raise InputError(f"No line of {self.path} is a JSON object: write one recipient a line.")
+            raise InputError(said("No line of {path} is a JSON object: write one recipient a line.", path=self.path))
         if first is None:
             return Columns.of(names, self._shapes.mapping)  # raises, with the sentence that tells what is missing
         if ref is None:
@@ -375,8 +387,14 @@ def read_text(path: str | os.PathLike[str], *, encoding: str | None = None) -> s
     with sentences(path), Path(path).open("rb") as stream:
         content = stream.read(TEXT_FILE_MAX + 1)
     if len(content) > TEXT_FILE_MAX:
-        raise InputError(f"{path} is over {TEXT_FILE_MAX} bytes: a template is one message.")
+        raise InputError(
+            said(
+                "{path} is over {most} bytes: a template is one message.",
+                path=path,
+                most=TEXT_FILE_MAX,
+            )
+        )
     if content[:4] in _WORKBOOKS:
-        raise InputError(f"{path} is an Office file: a template is a plain text.")
+        raise InputError(said("{path} is an Office file: a template is a plain text.", path=path))
     found = encoding_of(lambda: io.BytesIO(content), path, encoding)
     return content.decode(found).removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\n")

@@ -8,6 +8,7 @@ from os import PathLike
 
 from omni_bulk.errors import InputError
 from omni_bulk.phone import Numbers, Phone, Trouble, normalise
+from omni_bulk.sentences import said, term
 from omni_bulk.source import Source, read_recipients
 
 _CACHE = 8_000  # KiB of the list that stay in memory
@@ -42,11 +43,18 @@ class Listing:
                 self.unread += 1
                 self.first_unread = self.first_unread or row
         if self.unread and not known:
-            raise InputError(f"{self._called} holds no number that can be read: is it the right file?")
+            raise InputError(
+                said("{called} holds no number that can be read: is it the right file?", called=self._called)
+            )
 
     def _ambiguous(self, row: int, trouble: Trouble) -> InputError:
         return InputError(
-            f"{self._called}, row {row}: {trouble.detail}; without it nobody knows who is to get nothing."
+            said(
+                "{called}, row {row}: {detail}; without it nobody knows who is to get nothing.",
+                called=self._called,
+                row=row,
+                detail=term(trouble.detail),
+            )
         )
 
     @property
@@ -54,7 +62,12 @@ class Listing:
         """A sentence about rows that hold no number, once everything is read."""
         if not self.unread:
             return None
-        return f"{self._called}: {self.unread:,} rows hold no number (the first is row {self.first_unread})"
+        return said(
+            "{called}: {unread:,} rows hold no number (the first is row {first_unread})",
+            called=self._called,
+            unread=self.unread,
+            first_unread=self.first_unread,
+        )
 
 
 def _written(source: Source) -> Iterator[tuple[int, str]]:

@@ -19,6 +19,7 @@ import phonenumbers
 from omni_bulk.country import EVERYWHERE, Purpose, Rule, Rules, Sender, Severity
 from omni_bulk.errors import SettingsError
 from omni_bulk.phone import REGIONS
+from omni_bulk.sentences import said, system
 from omni_bulk.text import Replacements
 from omni_bulk.texts import Texts, problems_in
 from omni_bulk.words import Language
@@ -86,11 +87,13 @@ def read_texts(path: str | PathLike[str], from_: str | None = None) -> Texts:
     document = _document(path, "--texts")
     where = f"--texts {path}"
     if problems := list(problems_in(document)):
-        raise SettingsError([f"{where}: {problem}" for problem in problems])
+        raise SettingsError([said("{where}: {problem}", where=where, problem=problem) for problem in problems])
     try:
         return Texts(document.get("texts", {}), document.get("column"), from_)
     except SettingsError as error:
-        raise SettingsError([f"{where}: {problem}" for problem in error.problems]) from None
+        raise SettingsError(
+            [said("{where}: {problem}", where=where, problem=problem) for problem in error.problems]
+        ) from None
 
 
 def _document(path: str | PathLike[str], flag: str) -> dict[str, Any]:
@@ -98,61 +101,69 @@ def _document(path: str | PathLike[str], flag: str) -> dict[str, Any]:
         with Path(path).open("rb") as stream:
             content = stream.read(TABLE_MAX + 1)
     except OSError as error:
-        raise SettingsError(f"{flag} {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(
+            said("{flag} {path} cannot be read: {strerror}.", flag=flag, path=path, strerror=system(error))
+        ) from None
     except ValueError:  # a zero byte in the path
-        raise SettingsError(f"{flag} names no file.") from None
+        raise SettingsError(said("{flag} names no file.", flag=flag)) from None
     if len(content) > TABLE_MAX:
-        raise SettingsError(f"{flag} {path} is over {TABLE_MAX} bytes.")
+        raise SettingsError(said("{flag} {path} is over {most} bytes.", flag=flag, path=path, most=TABLE_MAX))
     try:
         return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError:
-        raise SettingsError(f"{flag} {path} is not UTF-8: save it as UTF-8.") from None
+        raise SettingsError(said("{flag} {path} is not UTF-8: save it as UTF-8.", flag=flag, path=path)) from None
     except ValueError as error:  # the sentence holds a position, never a line
-        raise SettingsError(f"{flag} {path} is not valid TOML: {error}.") from None
+        raise SettingsError(
+            said("{flag} {path} is not valid TOML: {error}.", flag=flag, path=path, error=error)
+        ) from None
 
 
 def _rules(document: Mapping[str, Any], where: str) -> Rules:
     rules: list[Rule] = []
-    problems = [f"{name} means nothing here: write [[rule]]" for name in sorted(set(document) - {"rule"})]
+    problems = [
+        said("{name} means nothing here: write [[rule]]", name=name) for name in sorted(set(document) - {"rule"})
+    ]
     entries = document.get("rule", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        problems.append("rules are written as [[rule]], one for each")
+        problems.append(said("rules are written as [[rule]], one for each"))
         entries = []
     for number, entry in enumerate(entries, 1):
-        found = [f"rule {number} {problem}" for problem in _problems(entry)]
+        found = [said("rule {number} {problem}", number=number, problem=problem) for problem in _problems(entry)]
         problems += found
         if not found:
             rules += _rule(entry)
     if problems:
-        raise SettingsError([f"{where}: {problem}." for problem in problems])
+        raise SettingsError([said("{where}: {problem}.", where=where, problem=problem) for problem in problems])
     return Rules(tuple(rules))
 
 
 def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"has {name!r}, which means nothing here" for name in sorted(set(entry) - _KNOWN))
-    yield from (f"has no {name!r}" for name in _NEEDED if name not in entry)
+    yield from (said("has {name!r}, which means nothing here", name=name) for name in sorted(set(entry) - _KNOWN))
+    yield from (said("has no {name!r}", name=name) for name in _NEEDED if name not in entry)
     if not isinstance(name := entry.get("rule", "any"), str) or _NAME.fullmatch(name) is None:
-        yield "needs a name of small letters, digits and _ as its 'rule'"
+        yield said("needs a name of small letters, digits and _ as its 'rule'")
     countries = entry.get("countries", [EVERYWHERE])
     if not isinstance(countries, list) or not countries or set(map(str, countries)) - REGIONS - {EVERYWHERE}:
-        yield 'needs \'countries\' that are ISO 3166 codes, such as ["CN"], or ["*"]'
+        yield said('needs \'countries\' that are ISO 3166 codes, such as ["CN"], or ["*"]')
     for name, allowed in _ONE_OF.items():
         if name in entry and entry[name] not in allowed:
-            yield f"has {name!r} that is none of {', '.join(allowed)}"
-    yield from (f"has {name!r} that is no text" for name in _TEXTS if not isinstance(entry.get(name, ""), str))
+            yield said("has {name!r} that is none of {allowed}", name=name, allowed=", ".join(allowed))
+    yield from (
+        said("has {name!r} that is no text", name=name) for name in _TEXTS if not isinstance(entry.get(name, ""), str)
+    )
     if entry.get("severity") != "off" and not entry.get("say"):
-        yield "has no 'say': the clause that an operator reads"
+        yield said("has no 'say': the clause that an operator reads")
     if "date" in entry and (not isinstance(entry["date"], date) or isinstance(entry["date"], datetime)):
-        yield "has a 'date' that is no date such as 2026-11-22"
+        yield said("has a 'date' that is no date such as 2026-11-22")
     if not isinstance(entry.get("when_link", True), bool):
-        yield "has 'when_link' that is not true or false"
+        yield said("has 'when_link' that is not true or false")
     parts = entry.get("when_parts_over", 1)
     if isinstance(parts, bool) or not isinstance(parts, int) or parts < 1:
-        yield "has 'when_parts_over' that is no whole number from 1"
+        yield said("has 'when_parts_over' that is no whole number from 1")
     try:
         re.compile(str(entry.get("unless_begins", "")))
     except re.error as error:
-        yield f"has 'unless_begins' that is no regular expression: {error.msg}"
+        yield said("has 'unless_begins' that is no regular expression: {msg}", msg=error.msg)
 
 
 def _rule(entry: Mapping[str, Any]) -> Iterator[Rule]:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from omni_bulk.errors import SettingsError
 from omni_bulk.model import Encoding
+from omni_bulk.sentences import said
 
 MAX_PARTS: Final = 5
 """Parts the API takes for one international message (vendor's guide, "International SMS")."""
@@ -139,7 +140,7 @@ class TemplateError(SettingsError):
     """The template cannot be read. `position` is the character, counted from 1, at which reading stopped."""
 
     def __init__(self, message: str, position: int) -> None:
-        super().__init__(f"At character {position} the template {message}.")
+        super().__init__(said("At character {position} the template {message}.", position=position, message=message))
         self.position = position
 
 
@@ -232,9 +233,9 @@ def _parse(text: str) -> tuple[str, tuple[_Slot, ...]]:
             literals[-1] += mark[0]
         elif inside is None:
             what = (
-                "opens a field that is never closed: write {{ for a brace"
+                said("opens a field that is never closed: write {{ for a brace")
                 if mark == "{"
-                else "has a stray }: write }} for a brace"
+                else said("has a stray }: write }} for a brace")
             )
             raise TemplateError(what, match.start() + 1)
         else:
@@ -249,9 +250,9 @@ def _named(inside: str, position: int) -> tuple[str, str | None]:
     name, bar, fallback = inside.partition("|")
     name = unicodedata.normalize("NFC", name)  # Hangul typed on a Mac may come apart into its letters
     if not name:
-        raise TemplateError("has a field without a name: write {{ and }} for braces", position)
+        raise TemplateError(said("has a field without a name: write {{ and }} for braces"), position)
     if not _key(name) or not all(char == "_" or _counts(char) for char in name):
-        raise TemplateError("has a field whose name is not of letters, digits and _", position)
+        raise TemplateError(said("has a field whose name is not of letters, digits and _"), position)
     return name, fallback if bar else None
 
 

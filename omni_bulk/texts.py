@@ -6,6 +6,7 @@ from typing import Final
 
 from omni_bulk.errors import SettingsError
 from omni_bulk.phone import REGIONS
+from omni_bulk.sentences import said
 from omni_bulk.text import MissingField, Template, TemplateError
 
 DEFAULT: Final = "default"
@@ -60,24 +61,27 @@ class Texts:
             try:
                 Template(f"{{{self.column}}}")
             except TemplateError:
-                yield "`column` is the name of a column: letters, digits and _."
+                yield said("`column` is the name of a column: letters, digits and _.")
         if not self.texts:
-            yield 'It has no text: write [texts] and below it, for example, ko = "…" and default = "…".'
+            yield said('It has no text: write [texts] and below it, for example, ko = "…" and default = "…".')
         for keys, text in self.texts.items():
             try:
                 template = Template(text, self.from_)
             except TemplateError as error:
-                yield f"The text for {shown(keys)}: {error}"
+                yield said("The text for {keys}: {error}", keys=shown(keys), error=error.sentence)
                 continue
             if not text.strip():
-                yield f"The text for {shown(keys)} is empty."
+                yield said("The text for {keys} is empty.", keys=shown(keys))
             for key in map(_key, keys.split(",")):
                 if not key:
-                    yield f"The key {shown(keys)} has an empty name in it."
+                    yield said("The key {keys} has an empty name in it.", keys=shown(keys))
                 elif key in by_key:
-                    yield f"There are two texts for {shown(key)}."
+                    yield said("There are two texts for {key}.", key=shown(key))
                 elif self.column is None and key != DEFAULT and key.upper() not in REGIONS:
-                    yield f'{shown(key.upper())} is no country code (ISO 3166, such as KR); to choose by a column, write column = "…".'
+                    yield said(
+                        '{key} is no country code (ISO 3166, such as KR); to choose by a column, write column = "…".',
+                        key=shown(key.upper()),
+                    )
                 by_key[key] = template
 
     @property
@@ -109,14 +113,14 @@ def _key(name: str) -> str:
 def problems_in(document: Mapping[str, object]) -> Iterator[str]:
     """What is wrong with the shape of a parsed file, before `Texts` looks at the texts."""
     for name in sorted(set(document) - {"column", "texts"}):
-        yield f"It has {shown(name)}, which means nothing here: it knows column and [texts]."
+        yield said("It has {name}, which means nothing here: it knows column and [texts].", name=shown(name))
     column, texts = document.get("column"), document.get("texts", {})
     if column is not None and not isinstance(column, str):
-        yield "`column` must be text in quotes: the name of a column."
+        yield said("`column` must be text in quotes: the name of a column.")
     if not isinstance(texts, Mapping):
-        yield "`texts` must be a table: [texts], and below it a line for each text."
+        yield said("`texts` must be a table: [texts], and below it a line for each text.")
     else:
-        yield from (f"The text for {shown(key)} must be text in quotes." for key in _no_text(texts))
+        yield from (said("The text for {key} must be text in quotes.", key=shown(key)) for key in _no_text(texts))
 
 
 def _no_text(texts: Mapping[object, object]) -> Iterable[str]:

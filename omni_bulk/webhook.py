@@ -23,6 +23,7 @@ import orjson
 from omni_bulk.errors import LedgerError, SettingsError, Stopped
 from omni_bulk.joining import read_json
 from omni_bulk.reports import Collector
+from omni_bulk.sentences import said, system
 
 if TYPE_CHECKING:
     from aiohttp import web  # 67 ms of CPU that nobody who only sends should pay
@@ -130,7 +131,14 @@ class WebhookServer:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
-            raise SettingsError(f"the webhook cannot listen on {host}:{port}: {error.strerror}") from None
+            raise SettingsError(
+                said(
+                    "the webhook cannot listen on {host}:{port}: {strerror}; give another --webhook HOST:PORT",
+                    host=host,
+                    port=port,
+                    strerror=system(error),
+                )
+            ) from None
         confirming = asyncio.ensure_future(self._confirm(over))
         try:
             ready(host, int(runner.addresses[0][1]))

@@ -16,6 +16,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from omni_bulk.errors import InputError
 from omni_bulk.records import Row, listed, unfit
+from omni_bulk.sentences import said
 from omni_bulk.xlsx import UNREADABLE, Contents
 
 _EXACT: Final = 2**53  # below, a float is every whole number
@@ -41,7 +42,10 @@ class Workbook:
                     self._sheet = book.get_sheet_by_name(contents.sheet)
             except (*UNREADABLE, CalamineError) as error:
                 raise InputError(
-                    f"{shown} is damaged, or not what a workbook should be: save it anew as .xlsx or CSV (UTF-8)."
+                    said(
+                        "{shown} is damaged, or not what a workbook should be: save it anew as .xlsx or CSV (UTF-8).",
+                        shown=shown,
+                    )
                 ) from error
         self.name = contents.sheet
         self._broken = contents.broken
@@ -77,9 +81,17 @@ class Workbook:
 def _notes(contents: Contents, *, chosen: bool) -> Iterator[str]:
     own = listed([contents.sheet])
     if contents.others and not chosen:
-        yield f"The list is read from the sheet {own}, not from {listed(contents.others)}: --sheet NAME changes that."
+        yield said(
+            "The list is read from the sheet {own}, not from {others}: --sheet NAME changes that.",
+            own=own,
+            others=listed(contents.others),
+        )
     if contents.hidden:
-        yield f"{contents.hidden} rows of the sheet {own} are hidden, and are read like the others."
+        yield said(
+            "{hidden} rows of the sheet {own} are hidden, and are read like the others.",
+            hidden=contents.hidden,
+            own=own,
+        )
 
 
 def _cell(value: _Value) -> str | None:

@@ -23,6 +23,7 @@ from omni_bulk.ledger import Ledger, book, committed
 from omni_bulk.model import CampaignRow, Kind, Message, Result, Status, Verdict
 from omni_bulk.policy import Action, Step, account_stop, allows_another, backoff, decide, may_have_left
 from omni_bulk.results import changed, iso
+from omni_bulk.sentences import said
 from omni_bulk.wire import classify, send_body
 
 
@@ -219,4 +220,4 @@ class Worker:
 
 def _go_on(job: Job) -> None:
     if job.last:
-        raise Stopped("sending has ended; run again to go on", reason="interrupted", exit_code=75)
+        raise Stopped(said("sending has ended; run again to go on"), reason="interrupted", exit_code=75)

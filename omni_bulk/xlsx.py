@@ -16,6 +16,7 @@ from zipfile import BadZipFile, ZipFile
 
 from omni_bulk.errors import InputError
 from omni_bulk.records import listed
+from omni_bulk.sentences import said
 
 UNREADABLE: Final = (BadZipFile, EOFError, KeyError, RuntimeError, ValueError, expat.ExpatError, zlib.error)
 """What reading a damaged workbook raises here, beside `InputError`."""
@@ -56,8 +57,14 @@ class Contents:
         rows, columns = places.span
         if rows * columns > CELLS_MAX:
             raise InputError(
-                f"The sheet {listed([self.sheet])} of {shown} spans {rows} rows and {columns} columns, too many to be "
-                "read: delete what stands far from the list (Ctrl+End goes there), or save the sheet as CSV (UTF-8)."
+                said(
+                    "The sheet {sheet} of {shown} spans {rows} rows and {columns} columns, too many to be "
+                    "read: delete what stands far from the list (Ctrl+End goes there), or save the sheet as CSV (UTF-8).",
+                    sheet=listed([self.sheet]),
+                    shown=shown,
+                    rows=rows,
+                    columns=columns,
+                )
             )
         self.others = [name for name, sheet in sheets.items() if sheet.visible and name != self.sheet]
         self.broken, self.hidden = places.broken, places.hidden
@@ -66,33 +73,54 @@ class Contents:
 def _check_kind(stream: BinaryIO, shown: str | PathLike[str]) -> None:
     size = stream.seek(0, 2)
     if size > FILE_MAX:
-        raise InputError(_too_large(shown, f"it has {size >> 20} MiB, and {FILE_MAX >> 20} are the most"))
+        raise InputError(
+            _too_large(shown, said("it has {size} MiB, and {most} are the most", size=size >> 20, most=FILE_MAX >> 20))
+        )
     stream.seek(0)
     if stream.read(2) == b"PK":
         return
     with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         protected = whole.find("EncryptedPackage".encode("utf-16-le")) >= 0
     if protected:
-        raise InputError(f"{shown} is protected by a password: save it without one, or as CSV (UTF-8).")
-    raise InputError(f"{shown} is of an old Office format, such as .xls: save it as .xlsx or CSV (UTF-8).")
+        raise InputError(
+            said("{shown} is protected by a password: save it without one, or as CSV (UTF-8).", shown=shown)
+        )
+    raise InputError(
+        said("{shown} is of an old Office format, such as .xls: save it as .xlsx or CSV (UTF-8).", shown=shown)
+    )
 
 
 def _check_sizes(parts: ZipFile, shown: str | PathLike[str]) -> None:
     """What the zip directory says, before anything is unpacked."""
     if "xl/workbook.xml" not in parts.namelist():
-        raise InputError(f"{shown} is a zip file, but no .xlsx workbook: save the list as .xlsx or CSV (UTF-8).")
+        raise InputError(
+            said("{shown} is a zip file, but no .xlsx workbook: save the list as .xlsx or CSV (UTF-8).", shown=shown)
+        )
     unzipped = sum(part.file_size for part in parts.infolist())
     if unzipped > UNZIPPED_MAX:
         raise InputError(
-            _too_large(shown, f"it unpacks to {unzipped >> 20} MiB, and {UNZIPPED_MAX >> 20} are the most")
+            _too_large(
+                shown,
+                said(
+                    "it unpacks to {unzipped} MiB, and {most} are the most",
+                    unzipped=unzipped >> 20,
+                    most=UNZIPPED_MAX >> 20,
+                ),
+            )
         )
     for part in parts.infolist():
         if part.file_size > max(RATIO_FREE, RATIO_MAX * part.compress_size):
-            raise InputError(_too_large(shown, f"a part of it unpacks to over {RATIO_MAX} times its size"))
+            raise InputError(
+                _too_large(shown, said("a part of it unpacks to over {times} times its size", times=RATIO_MAX))
+            )
 
 
 def _too_large(shown: str | PathLike[str], why: str) -> str:
-    return f"{shown} is too large for a workbook: {why}. Save the sheet as CSV (UTF-8), which is read at any size."
+    return said(
+        "{shown} is too large for a workbook: {why}. Save the sheet as CSV (UTF-8), which is read at any size.",
+        shown=shown,
+        why=why,
+    )
 
 
 class _Sheet(NamedTuple):
@@ -126,12 +154,21 @@ def _chosen(sheets: dict[str, _Sheet], shown: str | PathLike[str], wanted: str |
     if wanted is None:
         first = next((name for name, sheet in sheets.items() if sheet.visible), None)
         if first is None:
-            raise InputError(f"{shown} has no visible sheet: --sheet NAME may be {listed(sheets)}.")
+            raise InputError(
+                said("{shown} has no visible sheet: --sheet NAME may be {sheets}.", shown=shown, sheets=listed(sheets))
+            )
         return first
     for name in sheets:
         if name.casefold() == wanted.strip().casefold():
             return name
-    raise InputError(f"{shown} has no sheet {listed([wanted])}: --sheet NAME may be {listed(sheets)}.")
+    raise InputError(
+        said(
+            "{shown} has no sheet {sheet}: --sheet NAME may be {sheets}.",
+            shown=shown,
+            sheet=listed([wanted]),
+            sheets=listed(sheets),
+        )
+    )
 
 
 class _Places:

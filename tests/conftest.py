@@ -27,6 +27,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI", "").lower() == "true" else "default")
 
 
+# The locale decides the language of what a command says: it is English here, whoever runs the tests.
+for _name in ("LC_ALL", "LC_MESSAGES"):
+    os.environ.pop(_name, None)
+os.environ["LANG"] = "C.UTF-8"
+
+
 class _Response(aiohttp.ClientResponse):
     """aiohttp 3.14 asks each response for the stream writer of its request; aioresponses 0.7.9 knows none yet.
 

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from omni_bulk.errors import SettingsError
 from omni_bulk.ledger import no_ledger, read_ledger
+from omni_bulk.sentences import said
 from omni_bulk.settings import Settings
 
 
@@ -20,7 +21,9 @@ def offline_account(settings: Settings) -> tuple[Settings, str]:
         with closing(db):
             accounts = db.execute("SELECT client_id, origin FROM account").fetchall()
         if len(accounts) != 1:
-            raise SettingsError(f"the ledger knows {len(accounts)} accounts: say which one is meant, OMNI_CLIENT_ID")
+            raise SettingsError(
+                said("the ledger knows {number} accounts: say which one is meant, OMNI_CLIENT_ID", number=len(accounts))
+            )
         known = (str(accounts[0][0]), str(accounts[0][1]))
     nobody = {"client_id": known[0], "client_password": SecretStr("not used")}
     return settings.model_copy(update=nobody), known[1]

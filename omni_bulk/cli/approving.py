@@ -7,6 +7,7 @@ from omni_bulk.approval import Approval, approval, differences, from_json, to_js
 from omni_bulk.cli.order import Order
 from omni_bulk.errors import OutputError, Refused, SettingsError
 from omni_bulk.replacing import replacing
+from omni_bulk.sentences import listed, said
 from omni_bulk.stats import Tally
 
 _PLAN_MAX = 1 << 20  # bytes
@@ -24,7 +25,7 @@ def planned(order: Order, name: str, tally: Tally, *, by: str = "") -> Approval:
 def save(path: Path, plan: Approval) -> None:
     """Writes the plan (0600). Raises OutputError for a place where something else is."""
     if path.is_file() and path.stat().st_size and _read(path) is None:
-        raise OutputError(f"{path} is not a plan of an earlier check; give another file with --save")
+        raise OutputError(said("{path} is not a plan of an earlier check; give another file with --save", path=path))
     with replacing(path, "the plan", "--save") as file:
         file.write(to_json(plan))
 
@@ -33,7 +34,9 @@ def approved(path: Path) -> Approval:
     """The plan in a file. Raises SettingsError."""
     plan = _read(path)
     if plan is None:
-        raise SettingsError(f"--plan {path} is no plan that can be read: make one with check --save FILE --by NAME")
+        raise SettingsError(
+            said("--plan {path} is no plan that can be read: make one with check --save FILE --by NAME", path=path)
+        )
     return plan
 
 
@@ -44,8 +47,14 @@ def hold_to(order: Order, name: str, tally: Tally, *, begun: bool) -> str | None
     plan = approved(order.plan)
     if found := list(differences(plan, planned(order, name, tally), begun=begun)):
         raise Refused(
-            f"the plan {order.plan}, approved by {plan.by} at {plan.at}, is not what would be sent: {'; '.join(found)}. "
-            "Check it again and have it approved: check --save FILE --by NAME"
+            said(
+                "the plan {plan}, approved by {by} at {at}, is not what would be sent: {found}. "
+                "Check it again and have it approved: check --save FILE --by NAME",
+                plan=order.plan,
+                by=plan.by,
+                at=plan.at,
+                found=listed(found, "; "),
+            )
         )
     return f"{plan.by} at {plan.at}"
 

@@ -12,6 +12,7 @@ from omni_bulk.cli import app
 from omni_bulk.cli.flags import OF_SENDING
 from omni_bulk.cli.send import send
 from omni_bulk.errors import SettingsError
+from omni_bulk.sentences import said
 
 if TYPE_CHECKING:
     from omni_bulk.cli.order import Order
@@ -45,11 +46,10 @@ def check(
     from omni_bulk.cli.screen import Screen  # noqa: PLC0415
 
     if (save is None) != (by is None):
-        raise SettingsError("--save FILE and --by NAME go together: a plan that is kept says who approved it")
+        raise SettingsError(said("--save FILE and --by NAME go together: a plan that is kept says who approved it"))
     screen = Screen(record=True)
     defaults = {name: one.default for name, one in inspect.signature(send).parameters.items()}
     order = order_of({**defaults, **given}, network=False, binding=save is not None)
-    screen.language = order.lang
     return _Check(order, screen, json=json, save=save, by=by or "").go()
 
 
@@ -135,7 +135,7 @@ class _Check:
 
     def _ledger(self) -> str:
         path: Path = self.order.settings.ledger
-        return str(path) if path.exists() else f"{path}, which is not there yet"
+        return str(path) if path.exists() else said("{path}, which is not there yet", path=path)
 
     def _fields(self, seen: "Outlook", code: int, refused: Exception | None) -> dict[str, object]:
         fields = plan_fields(seen.tally, name=seen.name, rate=self.order.settings.rate)

@@ -8,7 +8,7 @@ import orjson
 
 from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.order import Problems, seconds_of
-from omni_bulk.cli.screen import Screen, counted
+from omni_bulk.cli.screen import Screen
 from omni_bulk.cli.signals import ENDING, hear
 from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.streams import put
@@ -20,6 +20,7 @@ from omni_bulk.model import CampaignRow
 from omni_bulk.omni import Omni
 from omni_bulk.policy import PATIENCE
 from omni_bulk.reports import Collector
+from omni_bulk.sentences import counted, said
 from omni_bulk.settings import Settings
 from omni_bulk.webhook import WebhookServer
 
@@ -48,7 +49,11 @@ class Collecting:
         problems = Problems()
         ways = [way for way in _WAYS if given[way]]
         if len(ways) != 1:
-            problems.sentences.append("give one of --poll, --follow, --inquire, --import and --webhook")
+            problems.sentences.append(
+                said(
+                    "give one of --poll, --follow, --inquire, --import and --webhook; `omni-bulk reports --poll` collects what is there"
+                )
+            )
         self.way = ways[0] if ways else ""
         self.silent = problems.take(lambda: seconds_of(given["silent"], "--silent") or 0.0) or 0.0
         self.address = problems.take(lambda: address_of(given["webhook"]))
@@ -77,7 +82,7 @@ class Collecting:
         except asyncio.CancelledError:
             if not self._interrupts:
                 raise
-            self.screen.say("interrupted", "Interrupted; run the same command again to go on.", always=True)
+            self.screen.say("interrupted", said("Interrupted; run the same command again to go on."), always=True)
             return 130 if self._interrupts > 1 else INTERRUPTED
 
     async def _go(self) -> int:
@@ -100,7 +105,7 @@ class Collecting:
             case "poll":
                 await collector.poll()
             case "follow":
-                self.screen.say("following", "Collecting reports until interrupted.")
+                self.screen.say("following", said("Collecting reports until interrupted."))
                 await collector.follow()
             case "inquire":
                 row = campaign_named(omni, self.given["inquire"])
@@ -118,8 +123,10 @@ class Collecting:
         if secret is None:
             self.screen.say(
                 "unsigned",
-                "OMNI_WEBHOOK_SECRET is not set, so anybody who reaches this address can tell of deliveries; an unknown "
-                "message is settled only after the API has confirmed it.",
+                said(
+                    "OMNI_WEBHOOK_SECRET is not set, so anybody who reaches this address can tell of deliveries; an unknown "
+                    "message is settled only after the API has confirmed it."
+                ),
                 style="yellow",
             )
         server = WebhookServer(
@@ -127,7 +134,9 @@ class Collecting:
         )
 
         def ready(host: str, port: int) -> None:
-            self.screen.say("listening", f"Listening for reports on http://{host}:{port}/", always=True)
+            self.screen.say(
+                "listening", said("Listening for reports on http://{host}:{port}/", host=host, port=port), always=True
+            )
 
         await server.serve(*self.address, self._over, ready)
 
@@ -136,31 +145,46 @@ class Collecting:
         if self.given["json"]:
             put(orjson.dumps(asdict(counts)).decode())
         if self.way == "inquire":
-            say("inquired", f"Asked about {counted(counts.inquired, 'message')}.")
+            say("inquired", said("Asked about {messages}.", messages=counted(counts.inquired, "message")))
         say(
             "collected",
-            f"{counted(counts.collected, 'new report')} in {counted(counts.batches, 'batch', 'batches')}: {counts.joined:,} of messages of "
-            f"this ledger, {counts.foreign:,} of other systems, {counted(counts.duplicates, 'copy', 'copies')} of known "
-            "ones.",
+            said(
+                "{reports} in {batches}: {joined:,} of messages of this ledger, {foreign:,} of other systems, {copies} of known "
+                "ones.",
+                reports=counted(counts.collected, "new report"),
+                batches=counted(counts.batches, "batch", "batches"),
+                joined=counts.joined,
+                foreign=counts.foreign,
+                copies=counted(counts.duplicates, "copy", "copies"),
+            ),
             style="bold",
         )
         if counts.settled:
-            say("settled", f"{counted(counts.settled, 'unknown message')} turned out accepted.")
+            say("settled", said("{messages} turned out accepted.", messages=counted(counts.settled, "unknown message")))
         if counts.unmatched:
             say(
                 "unmatched",
-                f"{counted(counts.unmatched, 'report')} bear a ref of ours, but may be of something else that used it.",
+                said(
+                    "{reports} bear a ref of ours, but may be of something else that used it.",
+                    reports=counted(counts.unmatched, "report"),
+                ),
                 style="yellow",
             )
         if counts.foreign + counts.unmatched and self.way != "import_":
-            say("foreign", f"  those that are not ours: {self.given['foreign'].absolute()}", style="dim")
+            say(
+                "foreign", said("  those that are not ours: {path}", path=self.given["foreign"].absolute()), style="dim"
+            )
         if counts.doubles:
             say(
                 "double",
-                f"ERROR: {counted(counts.doubles, 'report')} of a second acceptance that nobody ordered: somebody got two "
-                "messages. Stop sending, and send the vendor the msgKeys that omni-bulk status shows.",
-                style="bold red", always=True,
-            )  # fmt: skip
+                said(
+                    "ERROR: {reports} of a second acceptance that nobody ordered: somebody got two "
+                    "messages. Stop sending, and send the vendor the msgKeys that omni-bulk status shows.",
+                    reports=counted(counts.doubles, "report"),
+                ),
+                style="bold red",
+                always=True,
+            )
 
     def _interrupted(self, main_task: "asyncio.Task[Any]") -> None:
         self._interrupts += 1
@@ -177,7 +201,7 @@ def address_of(value: str | None) -> tuple[str, int] | None:
         return None
     host, colon, port = value.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or not 0 <= int(port) < 65_536:
-        raise SettingsError(f"--webhook takes HOST:PORT such as 127.0.0.1:8080, not {value!r}")
+        raise SettingsError(said("--webhook takes HOST:PORT such as 127.0.0.1:8080, not {value!r}", value=value))
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -186,5 +210,7 @@ def campaign_named(omni: Omni, name: str) -> CampaignRow:
     with omni.account.ledger.reading() as db:
         found = book.find_campaign(db, omni.account.id, name)
     if found is None:
-        raise SettingsError(f"the ledger knows no campaign {name!r} of this account; see omni-bulk status")
+        raise SettingsError(
+            said("the ledger knows no campaign {name!r} of this account; see omni-bulk status", name=name)
+        )
     return found

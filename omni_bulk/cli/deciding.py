@@ -1,6 +1,7 @@
 """What `resolve` does: decide about silence, show it, ask, and post again."""
 
 import asyncio
+from shlex import quote
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ from omni_bulk.cli.account import offline_account
 from omni_bulk.cli.collecting import campaign_named
 from omni_bulk.cli.order import Problems, mapping_of
 from omni_bulk.cli.question import answered_yes, somebody_is_there
-from omni_bulk.cli.screen import Screen, counted
+from omni_bulk.cli.screen import Screen
 from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import plain, shown
@@ -20,6 +21,7 @@ from omni_bulk.lock import refuse_network_filesystem
 from omni_bulk.model import CampaignRow
 from omni_bulk.omni import Omni
 from omni_bulk.resolving import Doubt, Said, read_said, resolve
+from omni_bulk.sentences import counted, listed, said, term
 from omni_bulk.settings import Settings
 from omni_bulk.source import Source, read_recipients
 from omni_bulk.stats import Summary
@@ -56,7 +58,7 @@ class Deciding:
         problems = Problems()
         if given["resend"] and given["recipients"] is None:
             problems.sentences.append(
-                "--resend needs --list INPUT, the list that was sent: texts are not kept in the ledger"
+                said("--resend needs --list INPUT, the list that was sent: texts are not kept in the ledger")
             )
         self.said: list[Said] = problems.take(self._said) or []
         self.source = problems.take(self._source)
@@ -65,7 +67,9 @@ class Deciding:
             problems.take(settings.require_credentials)
         if settings is not None and given["prices"] is not None and settings.budget is not None:
             problems.sentences.append(
-                "--prices would change what the account's budget counts with: put `prices` into the settings file instead"
+                said(
+                    "--prices would change what the account's budget counts with: put `prices` into the settings file instead"
+                )
             )
         problems.tell()
         assert settings is not None  # noqa: S101  or there were problems
@@ -97,7 +101,7 @@ class Deciding:
             summary = None
             if self.given["resend"] and doubt.presumed:
                 if not self._agreed(doubt):
-                    self.screen.say("declined", "Nothing was posted again.", always=True)
+                    self.screen.say("declined", said("Nothing was posted again."), always=True)
                     self._tell(row, doubt, None, 2)
                     return 2
                 summary = await self._resend(omni, row)
@@ -115,8 +119,12 @@ class Deciding:
         if self.given["yes"]:
             return True
         if not somebody_is_there():
-            raise Refused("posting again can give somebody a second message: say --yes, or run this on a terminal")
-        self.screen.say("question", f"Post {counted(doubt.presumed, 'message')} again? [y/N] ", always=True)
+            raise Refused(
+                said("posting again can give somebody a second message: say --yes, or run this on a terminal")
+            )
+        self.screen.say(
+            "question", said("Post {messages} again? [y/N] ", messages=counted(doubt.presumed, "message")), always=True
+        )
         return answered_yes()
 
     async def _resend(self, omni: Omni, row: CampaignRow) -> Summary:
@@ -130,38 +138,88 @@ class Deciding:
 
     def _show(self, row: CampaignRow, doubt: Doubt) -> None:
         say = self.screen.say
-        say("resolve", f"Campaign {row.name}", style="bold")
+        say("resolve", said("Campaign {name}", name=row.name), style="bold")
         if doubt.recovered:
-            say("left_open", f"  {doubt.recovered:>9,} had been left open by a run that died; they are unknown now")
+            say(
+                "left_open",
+                said(
+                    "  {recovered:>9,} had been left open by a run that died; they are unknown now",
+                    recovered=doubt.recovered,
+                ),
+            )
         if doubt.settled:
-            say("settled", f"  {doubt.settled:>9,} turned out accepted, by their reports", style="green")
+            say(
+                "settled",
+                said("  {settled:>9,} turned out accepted, by their reports", settled=doubt.settled),
+                style="green",
+            )
         if doubt.by_hand:
-            say("by_hand", f"  {doubt.by_hand:>9,} settled by {self.given['file']}", style="green")
+            say(
+                "by_hand",
+                said("  {by_hand:>9,} settled by {file}", by_hand=doubt.by_hand, file=self.given["file"]),
+                style="green",
+            )
         if doubt.presumed:
             shares = ", ".join(f"{country} {number:,}" for country, number in doubt.countries.most_common())
             parts = counted(doubt.segments, "segment")
             if doubt.cost is not None:
-                parts += f", {shown(doubt.cost, self._currency or '')}"
-            say("presumed", f"  {doubt.presumed:>9,} presumed unsent: {shares}; {parts}", style="yellow")
+                parts = listed((parts, shown(doubt.cost, self._currency or "")))
+            say(
+                "presumed",
+                said(
+                    "  {presumed:>9,} presumed unsent: {shares}; {parts}",
+                    presumed=doubt.presumed,
+                    shares=shares,
+                    parts=parts,
+                ),
+                style="yellow",
+            )
         for reason, number in doubt.reasons.most_common():
-            say("unknown", f"  {number:>9,} still unknown: {_REASONS[reason]}", style="yellow")
+            say(
+                "unknown",
+                said("  {number:>9,} still unknown: {why}", number=number, why=term(_REASONS[reason])),
+                style="yellow",
+            )
         if not doubt.presumed + doubt.still_unknown:
-            say("resolved", "Nothing is unknown.")
+            say("resolved", said("Nothing is unknown."))
         elif doubt.presumed and not self.given["resend"]:
-            say("next", f"To post the unsent ones again: omni-bulk resolve {row.name} --resend --list INPUT")
+            say(
+                "next",
+                said(
+                    "To post the unsent ones again: omni-bulk resolve {name} --resend --list INPUT",
+                    name=quote(row.name),
+                ),
+            )
 
     def _tell(self, row: CampaignRow, doubt: Doubt, summary: Summary | None, code: int) -> None:
         resent = 0 if summary is None else sum(summary.run.values())
         if summary is not None:
-            outcome = ", ".join(f"{number:,} {status}" for status, number in summary.campaign.items() if number)
-            self.screen.say("resent", f"Posted {counted(resent, 'message')} again: {outcome or 'none'}.")
+            outcome = listed(
+                said("{number:,} {status}", number=number, status=term(status))
+                for status, number in summary.campaign.items()
+                if number
+            )
+            self.screen.say(
+                "resent",
+                said(
+                    "Posted {messages} again: {outcome}.",
+                    messages=counted(resent, "message"),
+                    outcome=outcome or said("none"),
+                ),
+            )
             if summary.stopped:
-                self.screen.say("stopped", f"Stopped: {summary.stopped}", style="bold red", always=True)
+                self.screen.say(
+                    "stopped", said("Stopped: {stopped}", stopped=summary.stopped), style="bold red", always=True
+                )
             if doubt.presumed:
                 self.screen.say(
-                    "left", f"{counted(doubt.presumed, 'message')} presumed unsent are not in this list as they were sent.",
+                    "left",
+                    said(
+                        "{messages} presumed unsent are not in this list as they were sent.",
+                        messages=counted(doubt.presumed, "message"),
+                    ),
                     style="yellow",
-                )  # fmt: skip
+                )
         if not self.given["json"]:
             return
         told = {

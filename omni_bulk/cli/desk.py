@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import tzinfo
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from time import time
 
 from omni_bulk.delivery import Codes, parse_codes
@@ -14,6 +16,7 @@ from omni_bulk.joining import INQUIRY_AFTER, age_warning
 from omni_bulk.ledger import no_ledger, read_ledger, reading
 from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import CampaignRow
+from omni_bulk.sentences import said
 from omni_bulk.settings import Settings
 from omni_bulk.spans import Span, month_of, span_of
 
@@ -48,7 +51,11 @@ def campaign_named(db: sqlite3.Connection, name: str, ledger: Path) -> CampaignR
     """The newest campaign of this name. Raises SettingsError when there is none."""
     found = reading.campaigns_named(db, name)
     if not found:
-        raise SettingsError(f"the ledger {ledger} knows no campaign {name!r}; see omni-bulk status")
+        nobody = said("the ledger {ledger} knows no campaign {name!r}; see omni-bulk status", ledger=ledger, name=name)
+        names = [str(known) for (known,) in db.execute("SELECT DISTINCT name FROM campaign")]
+        if near := get_close_matches(name, names, n=1):
+            nobody = said("{nobody}. Did you mean {near}?", nobody=nobody, near=quote(near[0]))
+        raise SettingsError(nobody)
     return found[0]
 
 
@@ -58,7 +65,9 @@ def span_asked(since: str | None, until: str | None, zone: tzinfo) -> Span:
         return span_of(since, until, zone)
     except ValueError:
         raise SettingsError(
-            "--since and --until take a day or a time, such as 2026-11-22 or 2026-11-22T09:30, and until is the later"
+            said(
+                "--since and --until take a day or a time, such as 2026-11-22 or 2026-11-22T09:30, and until is the later"
+            )
         ) from None
 
 
@@ -67,7 +76,7 @@ def month_asked(text: str, zone: tzinfo) -> Span:
     try:
         return month_of(text, zone)
     except ValueError:
-        raise SettingsError(f"--month takes a month such as 2026-11, not {text!r}") from None
+        raise SettingsError(said("--month takes a month such as 2026-11, not {text!r}", text=text)) from None
 
 
 def age_warnings(db: sqlite3.Connection, account: int | None = None) -> list[str]:

@@ -11,6 +11,7 @@ import orjson
 
 from omni_bulk.errors import LedgerError, OmniBulkError, OutputError
 from omni_bulk.files import cause
+from omni_bulk.sentences import said, system
 
 SUMMARY_MAX = 1 << 20  # bytes; a longer file is none of ours
 
@@ -33,16 +34,22 @@ class Ending:
         try:
             self._descriptor = _open(self._path)
         except OSError as error:
-            raise OutputError(f"the summary {self._path} cannot be written ({cause(error)})") from None
+            raise OutputError(
+                said("the summary {path} cannot be written ({error})", path=self._path, error=cause(error))
+            ) from None
         if self._descriptor is None:
-            raise OutputError(f"--summary-json {self._path} is not a summary of an earlier run; give another file")
+            raise OutputError(
+                said("--summary-json {path} is not a summary of an earlier run; give another file", path=self._path)
+            )
         return self
 
     def keep_off(self, *others: Path | None) -> None:
         """Raises OutputError when the summary would be written over one of these files."""
         for other in others:
             if self._path is not None and other is not None and self._path.resolve() == other.resolve():
-                raise OutputError(f"--summary-json {self._path} is written by this run already; give another file")
+                raise OutputError(
+                    said("--summary-json {path} is written by this run already; give another file", path=self._path)
+                )
 
     def write(self, fields: dict[str, object]) -> None:
         """The first call counts. Raises LedgerError: something was sent, and a file could not be written."""
@@ -55,7 +62,7 @@ class Ending:
             elif target is not None and self._descriptor is not None:
                 os.write(self._descriptor, line)
         except OSError as error:
-            raise LedgerError(f"the summary could not be written: {error.strerror}") from None
+            raise LedgerError(said("the summary could not be written: {strerror}", strerror=system(error))) from None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

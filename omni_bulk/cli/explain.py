@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
+from omni_bulk.sentences import Sentence, both, counted, listed, said, term
 
 if TYPE_CHECKING:
     from omni_bulk.ledger.tracing import Asked
@@ -28,8 +30,10 @@ def explain(
     json: Annotated[bool, Flag("--json", help="One object on stdout.")] = False,
     ledger: Annotated[str | None, Flag(metavar="FILE", help="The ledger.")] = None,
     config: Annotated[str | None, Flag(metavar="FILE", help="Settings; default omni-bulk.toml.")] = None,
+    lang: Lang = None,
 ) -> int:
     """Tell what became of one recipient, in all campaigns: row, reasons, posts, msgKey, reports, and what is open."""
+    checked(lang)
     from time import time  # noqa: PLC0415  not for --help
     from zoneinfo import ZoneInfo  # noqa: PLC0415
 
@@ -87,8 +91,12 @@ def _meant(asked: str, region: str | None) -> "tuple[Asked, str | None]":
 def _nobody(asked: str, ledger: Path, hint: str | None) -> Exception:
     from omni_bulk.errors import SettingsError  # noqa: PLC0415
 
-    more = "" if hint is None else f"; as a number it cannot be read: {hint}"
-    return SettingsError(f"the ledger {ledger} knows no number, ref or msgKey {asked!r}{more}")
+    nobody = said("the ledger {ledger} knows no number, ref or msgKey {asked!r}", ledger=ledger, asked=asked)
+    return SettingsError(
+        nobody
+        if hint is None
+        else said("{nobody}; as a number it cannot be read: {why}", nobody=nobody, why=term(hint))
+    )
 
 
 def _dated(barred: list[tuple[str, str, int, str | None]]) -> Iterator[tuple[str, str | None, str | None]]:
@@ -105,12 +113,13 @@ _SETTLED_LATER = frozenset({"reported", "by_hand"})  # reasons of lines that no 
 
 def _lines(told: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
     """The story in lines of at most `WIDTH` columns, as far as its words are not longer. Times in `zone`."""
+    from omni_bulk.cli.language import spoken  # noqa: PLC0415
     from omni_bulk.cli.screen import folded, printable  # noqa: PLC0415
 
     for at, text in _story(told, zone):
         start = "  " if at is None else f"  {at}  "
-        said = folded(printable(text), WIDTH - len(start) if at is not None else WIDTH)
-        yield said if at is None else start + said.replace("\n", "\n" + " " * len(start))
+        line = folded(printable(spoken(text)), WIDTH - len(start) if at is not None else WIDTH)
+        yield line if at is None else start + line.replace("\n", "\n" + " " * len(start))
 
 
 _Said = Iterator[tuple[str | None, str]]  # the time of an event (blank for its second line), None for other lines
@@ -120,14 +129,22 @@ _BLANK = " " * 19
 def _story(told: Mapping[str, Any], zone: tzinfo) -> _Said:
     for one in told["getsNothing"]:
         note = f" ({one['note']})" if one["note"] else ""
-        what = "erased with forget, and gets nothing" if one["kind"] == "forgotten" else "on the suppression list"
-        yield None, f"This number is {what}, since {_at(one['since'], zone)}{note}."
+        since = _at(one["since"], zone)
+        if one["kind"] == "forgotten":
+            yield (
+                None,
+                said(
+                    "This number is erased with forget, and gets nothing, since {since}{note}.", since=since, note=note
+                ),
+            )
+        else:
+            yield None, said("This number is on the suppression list, since {since}{note}.", since=since, note=note)
     for number, message in enumerate(told["messages"]):
         if number:
             yield None, ""
         yield from _message(message, zone)
     if told["reports"]:
-        yield None, "Reports that belong to nobody:"
+        yield None, said("Reports that belong to nobody:")
     for report in told["reports"]:
         yield from _report(report, zone)
 
@@ -135,84 +152,104 @@ def _story(told: Mapping[str, Any], zone: tzinfo) -> _Said:
 def _message(one: Mapping[str, Any], zone: tzinfo) -> _Said:
     yield from _head(one)
     if one["claimed"] is not None:
-        yield _at(one["claimed"], zone), "claimed: from here on it might leave"
+        yield _at(one["claimed"], zone), said("claimed: from here on it might leave")
     elif one["judged"] is not None:
-        yield _at(one["judged"], zone), "the run that judged it began"
+        yield _at(one["judged"], zone), said("the run that judged it began")
     if one["pruned"]:
-        yield _BLANK, "older lines may have been pruned from the ledger"
+        yield _BLANK, said("older lines may have been pruned from the ledger")
     answered = [line["seq"] for line in one["lines"] if line["reason"] not in _SETTLED_LATER]
     for line in one["lines"]:
         yield from _line(line, zone, one["httpStatus"] if [line["seq"]] == answered[-1:] else None)
     if one["presumedUnsent"] is not None:
-        yield _at(one["presumedUnsent"], zone), "presumed unsent: no report ever came"
+        yield _at(one["presumedUnsent"], zone), said("presumed unsent: no report ever came")
     for report in one["reports"]:
         yield from _report(report, zone)
     if one["inquired"] is not None:
-        yield _at(one["inquired"]["at"], zone), f"asked the API about it; reports it had: {one['inquired']['found']}"
+        yield (
+            _at(one["inquired"]["at"], zone),
+            said("asked the API about it; reports it had: {found}", found=one["inquired"]["found"]),
+        )
     for step in one["open"]:
-        yield None, f"  -> {step['say']}"
+        yield None, said("  -> {step}", step=step["say"])
         if step["command"] is not None:
             yield None, f"     {step['command']}"
 
 
 def _head(one: Mapping[str, Any]) -> _Said:
-    name = f"Campaign {one['campaign']}" if one["campaign"] else "A single send"
-    yield None, f"{name}{'' if one['row'] is None else ', row ' + str(one['row'])}: {_state(one)}"
-    country = "" if one["country"] is None else f" ({one['country']})"
-    yield None, f"  to {one['to'] or 'a number that cannot be read'}{country}, from {one['from'] or '?'}{_weight(one)}"
+    name = said("Campaign {campaign}", campaign=one["campaign"]) if one["campaign"] else said("A single send")
+    if one["row"] is not None:
+        name = said("{name}, row {row}", name=name, row=one["row"])
+    yield None, said("{name}: {state}", name=name, state=_state(one))
+    to = one["to"] or said("a number that cannot be read")
+    if one["country"] is not None:
+        to = said("{to} ({country})", to=to, country=one["country"])
+    yield None, said("  to {to}, from {from_}{weight}", to=to, from_=one["from"] or "?", weight=_weight(one))
     if one["duplicateOf"] is not None:
-        yield None, f"  it repeats the row with ref {one['duplicateOf']}"
+        yield None, said("  it repeats the row with ref {ref}", ref=one["duplicateOf"])
     elif one["ref"] is not None:
-        yield None, f"  ref {one['ref']}{'' if one['wireRef'] is None else ', posted again as ' + one['wireRef']}"
-    yield None, f"  account {one['account']} at {one['origin']}"
+        ref = said("  ref {ref}", ref=one["ref"])
+        again = one["wireRef"]
+        yield None, ref if again is None else said("{ref}, posted again as {again}", ref=ref, again=again)
+    yield None, said("  account {account} at {origin}", account=one["account"], origin=one["origin"])
     for warning in one["warnings"]:
-        yield None, f"  warned by the rule {warning}"
+        yield None, said("  warned by the rule {warning}", warning=warning)
 
 
-def _state(one: Mapping[str, Any]) -> str:
-    state = {"inDoubt": "in doubt", "ready": "not sent yet"}.get(one["state"], one["state"])
+def _state(one: Mapping[str, Any]) -> Sentence:
+    state = term({"inDoubt": "in doubt", "ready": "not sent yet"}.get(one["state"], one["state"]))
     if one["delivery"] is not None:
-        state += ", no report" if one["delivery"] == "none" else f", {one['delivery']}"
-    return f"{state} ({one['reasonText']})" if one["reasonText"] else state
+        state = listed((state, said("no report") if one["delivery"] == "none" else term(one["delivery"])))
+    return said("{state} ({why})", state=state, why=term(one["reasonText"])) if one["reasonText"] else state
 
 
 def _weight(one: Mapping[str, Any]) -> str:
-    return "" if one["segments"] is None else f"; {_counted(one['segments'], 'segment')}, {one['encoding']}"
+    if one["segments"] is None:
+        return ""
+    return said("; {segments}, {encoding}", segments=counted(one["segments"], "segment"), encoding=one["encoding"])
 
 
 def _line(line: Mapping[str, Any], zone: tzinfo, http: int | None) -> _Said:
     from omni_bulk.words import clause  # noqa: PLC0415
 
-    said = " ".join(filter(None, (line["code"], line["result"])))
-    reason = clause(line["reason"], "", "en") if line["reason"] else ""
-    parts = [line["status"] + "".join(f": {one}" for one in (said, reason) if one)]
+    answer = " ".join(filter(None, (line["code"], line["result"])))
+    reason = term(clause(line["reason"], "", "en")) if line["reason"] else ""
+    parts: list[str] = [listed(filter(None, (term(line["status"]), answer, reason)), ": ")]
     if line["reason"] not in _SETTLED_LATER:
         parts += [f"HTTP {http}"] * (http is not None)
-        parts += [_counted(line["attempts"], "attempt")] * bool(line["attempts"])
+        parts += [counted(line["attempts"], "attempt")] * bool(line["attempts"])
         parts += [f"{line['latencyMs']:,} ms"] if line["latencyMs"] is not None else []
     yield (
         _BLANK if line["reason"] in _SETTLED_LATER else _at(line["sentAt"], zone),
-        f"{', '.join(parts)} [line {line['seq']}]",
+        said("{parts} [line {seq}]", parts=listed(parts), seq=line["seq"]),
     )
     if line["msgKey"] is not None:
-        yield _BLANK, f"msgKey {line['msgKey']}"
+        yield _BLANK, said("msgKey {msgKey}", msgKey=line["msgKey"])
 
 
 def _report(one: Mapping[str, Any], zone: tzinfo) -> _Said:
+    from omni_bulk.captions import outcome_name  # noqa: PLC0415
     from omni_bulk.explaining import judgement  # noqa: PLC0415
 
-    leg = "report" if one["leg"] is None else f"report of the {one['leg']}"
-    said = " ".join(filter(None, (one["reportCode"], one["reportText"])))
+    leg = term({"relay": "report of the relay", "handset": "report of the handset"}.get(one["leg"] or "", "report"))
+    answer = " ".join(filter(None, (one["reportCode"], one["reportText"])))
     kind = "" if one["reportType"] in {"0", None} else f", reportType {one['reportType']}"
-    parts = "" if one["billedSegments"] is None else f", {one['billedSegments']} billed"
-    yield _at(one["reportTime"], zone), f"{leg}: {said} ({one['means']}){kind}{parts}, by {one['source']}"
+    billed = one["billedSegments"]
+    parts = "" if billed is None else said(", {parts} billed", parts=billed)
+    yield (
+        _at(one["reportTime"], zone),
+        said(
+            "{leg}: {answer} ({means}){kind}{parts}, by {source}",
+            leg=leg, answer=answer, means=both(one["means"], outcome_name(one["means"], "ko")), kind=kind, parts=parts,
+            source=term(one["source"]),
+        ),
+    )  # fmt: skip
     if one["whose"] == "double" or one["leg"] is None:
         ref = "" if one["ref"] is None else f", ref {one['ref']}"
-        yield _BLANK, f"msgKey {one['msgKey'] or 'none'}{ref}"
+        yield _BLANK, said("msgKey {msgKey}{ref}", msgKey=one["msgKey"] or said("none"), ref=ref)
     if one["whoseReason"] is not None:
-        yield _BLANK, judgement(one["whoseReason"])
+        yield _BLANK, term(judgement(one["whoseReason"]))
     if one["other"] is not None:
-        yield _BLANK, f"also {_text(one['other'])}"
+        yield _BLANK, said("also {other}", other=_text(one["other"]))
 
 
 def _text(other: object) -> str:
@@ -220,10 +257,6 @@ def _text(other: object) -> str:
     import orjson  # noqa: PLC0415
 
     return other if isinstance(other, str) else orjson.dumps(other).decode()
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _at(text: str | None, zone: tzinfo) -> str:

@@ -1,7 +1,5 @@
 """The verb `export`: one row for each recipient, sending and delivery joined, or one page about all of them."""
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -9,6 +7,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import checked, meant
+from omni_bulk.sentences import counted, said
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from omni_bulk.model import CampaignRow
     from omni_bulk.settings import Settings
     from omni_bulk.spans import Span
-    from omni_bulk.words import Language
 
 Flag = typer.Option
 _FORMATS = ("csv", "jsonl", "xlsx", "html")
@@ -35,7 +34,9 @@ def export(
     dlr: Annotated[
         bool | None, Flag("--dlr", help="The account has handset reports: one success report means pending.")
     ] = None,
-    lang: Annotated[str | None, Flag(metavar="en|ko", help="Of a page (html); default: the locale's.")] = None,
+    lang: Annotated[
+        str | None, Flag(metavar="en|ko", help="Language to speak, and of a page; default: the locale's.")
+    ] = None,
     prices: Annotated[str | None, Flag(metavar="FILE", help="A price list, for the costs on a page (html).")] = None,
     out: Annotated[str | None, Flag(metavar="FILE", help="Default <campaign>.export.csv here; - is stdout.")] = None,
     ledger: Annotated[str | None, Flag(metavar="FILE", help="The ledger.")] = None,
@@ -45,14 +46,14 @@ def export(
     from zoneinfo import ZoneInfo  # noqa: PLC0415  not for --help
 
     from omni_bulk.cli.desk import campaign_named, opened_ledger, report_codes, span_asked  # noqa: PLC0415
-    from omni_bulk.cli.screen import counted, printable  # noqa: PLC0415
+    from omni_bulk.cli.screen import tell  # noqa: PLC0415
     from omni_bulk.cli.streams import to_stdout  # noqa: PLC0415
     from omni_bulk.export import FORMATS, rows  # noqa: PLC0415
     from omni_bulk.replacing import replacing  # noqa: PLC0415
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
+    checked(lang)
     form = _form(form, out)
-    language = _language(lang, form)
     settings = Settings(ledger=ledger, config=config, tz=tz, prices=prices, dlr=dlr)
     span = span_asked(since, until, ZoneInfo(settings.tz))
     with opened_ledger(settings.ledger) as db:
@@ -61,7 +62,7 @@ def export(
 
         def write(file: IO[bytes]) -> int:
             if form == "html":
-                return _write_page(file, db, chosen, span, settings, language)
+                return _write_page(file, db, chosen, span, settings)
             return FORMATS[form](rows(db, chosen, report_codes(), span, mask=mask, dlr=settings.dlr), file)
 
         if out == "-":
@@ -71,13 +72,12 @@ def export(
         _keep_off(path)
         with replacing(path, "the export") as file:
             number = write(file)
-    print(printable(f"{counted(number, 'recipient')} written to {path}"), file=sys.stderr)
+    tell(said("{recipients} written to {path}", recipients=counted(number, "recipient"), path=path))
     return 0
 
 
 def _write_page(
     file: IO[bytes], db: "sqlite3.Connection", campaigns: "Sequence[CampaignRow]", span: "Span", settings: "Settings",
-    language: "Language",
 ) -> int:  # fmt: skip
     """The page about these campaigns. Gives the number of recipients that it is about."""
     from time import time  # noqa: PLC0415
@@ -93,7 +93,7 @@ def _write_page(
 
     prices = money(settings.prices, None)
     figures = figures_of(db, campaigns, report_codes(), span, prices, round(time() * 1000))
-    setting = Setting(language, ZoneInfo(settings.tz), settings.tz, country_names(language), __version__)
+    setting = Setting(meant(), ZoneInfo(settings.tz), settings.tz, country_names(meant()), __version__)
     file.write(page(figures, setting).encode())
     return figures.recipients
 
@@ -102,23 +102,11 @@ def _form(asked: str | None, out: str | None) -> str:
     from omni_bulk.errors import SettingsError  # noqa: PLC0415
 
     if asked is not None and asked not in _FORMATS:
-        raise SettingsError(f"--format is one of {', '.join(_FORMATS)}, not {asked!r}")
+        raise SettingsError(
+            said("--format is one of {allowed}, not {asked!r}", allowed=", ".join(_FORMATS), asked=asked)
+        )
     ending = "" if out is None else Path(out).suffix.removeprefix(".").lower()
     return asked or (ending if ending in _FORMATS else "csv")
-
-
-def _language(asked: str | None, form: str) -> "Language":
-    from omni_bulk.errors import SettingsError  # noqa: PLC0415
-    from omni_bulk.words import LANGUAGES, language_of  # noqa: PLC0415
-
-    if asked is None:
-        return language_of(os.environ)
-    for language in LANGUAGES:
-        if asked == language and form == "html":
-            return language
-    if asked in LANGUAGES:
-        raise SettingsError("--lang is the language of a page: it needs --format html")
-    raise SettingsError(f"--lang is one of {', '.join(LANGUAGES)}, not {asked!r}")
 
 
 def _default_name(campaigns: list[str], form: str) -> str:
@@ -134,4 +122,4 @@ def _keep_off(path: Path) -> None:
 
     with told(path, "the export", "--out"):
         if path.is_file() and path.stat().st_size and not is_export(path):
-            raise OutputError(f"{path} is there already and is no export; name another file with --out")
+            raise OutputError(said("{path} is there already and is no export; name another file with --out", path=path))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_bulk.errors import SettingsError
+from omni_bulk.sentences import said, system
 
 # About sending, and so none of `check`: a new flag of `send` is one of `check` as well, unless it stands here.
 OF_SENDING = frozenset(
@@ -41,7 +42,7 @@ def _text(value: Any) -> str:
         try:
             return "sha256:" + hashlib.sha256(value.read_bytes()).hexdigest()
         except OSError as error:
-            raise SettingsError(f"{value} cannot be read: {error.strerror}") from None
+            raise SettingsError(said("{path} cannot be read: {strerror}", path=value, strerror=system(error))) from None
     if isinstance(value, list | tuple | set | frozenset):
         return ",".join(map(_text, value))
     return str(value)

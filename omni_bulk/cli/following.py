@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from omni_bulk.campaign import Campaign
 from omni_bulk.cli.desk import how_read
-from omni_bulk.cli.screen import Screen, counted, duration
+from omni_bulk.cli.screen import Screen, duration
 from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.joining import DIE_AFTER
 from omni_bulk.ledger import reading, settling
@@ -19,6 +19,7 @@ from omni_bulk.ledger.report_file import attach_reports
 from omni_bulk.model import Status
 from omni_bulk.omni import Omni
 from omni_bulk.reports import Collector
+from omni_bulk.sentences import counted, listed, said, term
 from omni_bulk.stats import Summary, exit_code
 
 
@@ -45,7 +46,12 @@ class Following:
         except LedgerError:
             raise
         except OmniBulkError as error:  # another process collects: its reports settle ours too
-            self._screen.say("reports", f"reports are not collected here: {error}", style="yellow", always=True)
+            self._screen.say(
+                "reports",
+                said("reports are not collected here: {why}", why=error.sentence),
+                style="yellow",
+                always=True,
+            )
         else:
             self._task = asyncio.create_task(self._collector.follow(), name="omni-bulk-reports")
         return self
@@ -66,7 +72,9 @@ class Following:
         """Goes on collecting after the sending, for as long as was asked."""
         if self._task is None:
             return
-        self._screen.say("reports", f"Sent. Collecting delivery reports for {duration(self._seconds)} more.")
+        self._screen.say(
+            "reports", said("Sent. Collecting delivery reports for {time} more.", time=duration(self._seconds))
+        )
         stopping = asyncio.ensure_future(self._over.wait())
         await asyncio.wait({self._task, stopping}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -81,7 +89,12 @@ class Following:
         task.cancel()
         (ended,) = await asyncio.gather(task, return_exceptions=True)
         if isinstance(ended, OmniBulkError):
-            self._screen.say("reports", f"reports were not collected to the end: {ended}", style="yellow", always=True)
+            self._screen.say(
+                "reports",
+                said("reports were not collected to the end: {why}", why=ended.sentence),
+                style="yellow",
+                always=True,
+            )
         elif isinstance(ended, Exception):
             raise ended
 
@@ -111,21 +124,32 @@ class Following:
         with ledger.reading() as db:
             attach_reports(db, ledger.path)
             told = reading.delivery(db, reading.campaigns_named(db, campaign.name)[0], how_read(self._omni.settings))
-        shares = ", ".join(f"{number:,} {name}" for name, number in told["delivery"].items() if number)
-        self._screen.say("delivery", f"Delivery: {shares or 'nothing was accepted'}", style="bold", **told)
+        counts = [(name, number) for name, number in told["delivery"].items() if number]
+        shares = listed(said("{number:,} {name}", number=number, name=term(name)) for name, number in counts)
+        self._screen.say(
+            "delivery", said("Delivery: {shares}", shares=shares or said("nothing was accepted")), style="bold", **told
+        )
         if told["doubles"]:
             self._screen.say(
                 "double",
-                f"ERROR: {counted(told['doubles'], 'recipient')} got two messages that nobody ordered. Stop sending, and "
-                f"send the vendor the msgKeys that omni-bulk status {campaign.name} shows.",
-                style="bold red", always=True,
-            )  # fmt: skip
+                said(
+                    "ERROR: {recipients} got two messages that nobody ordered. Stop sending, and "
+                    "send the vendor the msgKeys that omni-bulk status {name} shows.",
+                    recipients=counted(told["doubles"], "recipient"),
+                    name=campaign.name,
+                ),
+                style="bold red",
+                always=True,
+            )
 
 
-def dying(began_ms: int, tz: str) -> str:
+def dying(began_ms: int, tz: str, place: str = "") -> str:
     """The sentence that says by when the reports of a run must be collected."""
     at = datetime.fromtimestamp((began_ms + DIE_AFTER) / 1000, ZoneInfo(tz))
-    return (
-        f"Delivery reports die from {at:%Y-%m-%d %H:%M} ({tz}) on, when nobody collects them before: "
-        "omni-bulk reports --poll"
+    return said(
+        "Delivery reports die from {at:%Y-%m-%d %H:%M} ({tz}) on, when nobody collects them before: "
+        "omni-bulk reports --poll{place}",
+        at=at,
+        tz=tz,
+        place=place,
     )

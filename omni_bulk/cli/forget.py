@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
 from omni_bulk.cli.streams import put
+from omni_bulk.sentences import counted, said
 
 if TYPE_CHECKING:
     from omni_bulk.forgetting import Forgotten
@@ -34,10 +36,13 @@ def forget(
     json: Annotated[bool, Flag("--json", help="One object on stdout.")] = False,
     ledger: Annotated[Path | None, Flag(metavar="FILE", help="The ledger.")] = None,
     config: Annotated[Path | None, Flag(metavar="FILE", help="Settings; default omni-bulk.toml.")] = None,
+    lang: Lang = None,
 ) -> int:
     """Erase numbers everywhere they were written, and send them nothing any more. It cannot be undone."""
+    checked(lang)
     import orjson  # noqa: PLC0415  not for --help
 
+    from omni_bulk.cli.screen import tell  # noqa: PLC0415
     from omni_bulk.erasing import Asked  # noqa: PLC0415
     from omni_bulk.forgetting import forget as forget_them  # noqa: PLC0415
     from omni_bulk.forgetting import survey  # noqa: PLC0415
@@ -53,14 +58,14 @@ def forget(
     if not settings.ledger.exists():
         raise no_ledger(settings.ledger)
     if file == _STDIN and sys.stdin is not None and sys.stdin.isatty():
-        print("Numbers, one a line; end with Ctrl-D:", file=sys.stderr)
+        tell(said("Numbers, one a line; end with Ctrl-D:"))
     listing = Listing(file, region=settings.region, numbers=settings.numbers)
     asked = Asked(listing)
     if listing.note:
-        print(f"omni-bulk: {listing.note}", file=sys.stderr)
+        tell(said("omni-bulk: {note}", note=listing.note))
     del listing  # with its copy of stdin, a file of numbers
     if not yes and not _agreed(len(asked), *survey(settings.ledger, asked)):
-        print("Nothing was erased.", file=sys.stderr)
+        tell(said("Nothing was erased."))
         return 2
     done = forget_them(settings.ledger, asked, results or (), round(time.time() * 1000), beside=Path.cwd())
     _tell(done)
@@ -71,37 +76,46 @@ def forget(
 
 def _agreed(numbers: int, messages: int, campaigns: int) -> bool:
     from omni_bulk.cli.question import agreed  # noqa: PLC0415
-    from omni_bulk.cli.screen import counted  # noqa: PLC0415
 
-    question = (
-        f"Erase {counted(numbers, 'number')} from {counted(messages, 'message')} of {counted(campaigns, 'campaign')}, "
-        "and send them nothing any more? It cannot be undone."
+    question = said(
+        "Erase {numbers} from {messages} of {campaigns}, and send them nothing any more? It cannot be undone.",
+        numbers=counted(numbers, "number"),
+        messages=counted(messages, "message"),
+        campaigns=counted(campaigns, "campaign"),
     )
-    return agreed(question, "Say --yes, or run this on a terminal with --file")
+    return agreed(question, said("Say --yes, or run this on a terminal with --file"))
 
 
 def _tell(done: "Forgotten") -> None:
-    from omni_bulk.cli.screen import counted, printable  # noqa: PLC0415
+    from omni_bulk.cli.screen import tell  # noqa: PLC0415
 
     sentences = [
         (
-            f"{counted(done.numbers, 'number gets', 'numbers get')} nothing any more; erased from {counted(done.messages, 'message')} of "
-            f"{counted(done.campaigns, 'campaign')} and {counted(done.reports, 'report')}."
+            said(
+                "{numbers} nothing any more; erased from {messages} of {campaigns} and {reports}.",
+                numbers=counted(done.numbers, "number gets", "numbers get"),
+                messages=counted(done.messages, "message"),
+                campaigns=counted(done.campaigns, "campaign"),
+                reports=counted(done.reports, "report"),
+            )
         ),
-        *(f"  written anew: {path}" for path in done.files),
+        *(said("  written anew: {path}", path=path) for path in done.files),
         *(
-            f"not found: {path}. If it was moved or copied, erase the numbers there too: --results FILE"
+            said("not found: {path}. If it was moved or copied, erase the numbers there too: --results FILE", path=path)
             for path in done.missing
         ),
         *(
-            f"campaign {name}: nobody knows where its results file is. If there is one: --results FILE"
+            said("campaign {name}: nobody knows where its results file is. If there is one: --results FILE", name=name)
             for name in done.unknown
         ),
-        *(f"left as it is: {path}. An export holds the numbers of its time: remove it" for path in done.exports),
-        *(f"not finished: {sentence}" for sentence in done.held),
+        *(
+            said("left as it is: {path}. An export holds the numbers of its time: remove it", path=path)
+            for path in done.exports
+        ),
+        *(said("not finished: {sentence}", sentence=sentence) for sentence in done.held),
     ]
     for sentence in sentences:
-        print(printable(sentence), file=sys.stderr)
+        tell(sentence)
 
 
 def _fields(done: "Forgotten") -> dict[str, Any]:

@@ -2,56 +2,70 @@
 
 from typing import Any
 
+from omni_bulk.sentences import Sentence, said
 from omni_bulk.tempo import SLOW, Figures
 
 LONG = 90.0  # s from which on a time left is told in minutes
 WORKERS_MAX = 1_000  # as in the settings, which take long to import
 
 
-def phrases(figures: Figures) -> list[str]:
+def phrases(figures: Figures) -> list[Sentence]:
     """The pace and what belongs to it, the most important first."""
-    said = [_pace(figures)]
+    found = [_pace(figures)]
     if figures.processes > 1:
-        said.append(f"shared by {figures.processes}")
-    said.append(f"A020 {figures.refused:.2%}".replace("%", " %") if figures.refused else "no A020")
-    said.append(f"{figures.in_flight:,} in flight")
+        found.append(said("shared by {processes}", processes=figures.processes))
+    share = said("A020 {share:.2f} %", share=100 * figures.refused)
+    found.append(share if figures.refused else said("no A020"))
+    found.append(said("{number:,} in flight", number=figures.in_flight))
     if figures.p50 is not None and figures.p99 is not None:
-        said.append(f"p50/p99 {1000 * figures.p50:.0f}/{1000 * figures.p99:.0f} ms")
+        half, most = 1000 * figures.p50, 1000 * figures.p99
+        found.append(said("p50/p99 {half:.0f}/{most:.0f} ms", half=half, most=most))
     if figures.tokens > 1:
-        said.append(f"{figures.tokens:,} tokens")
-    return said
+        found.append(said("{tokens:,} tokens", tokens=figures.tokens))
+    return found
 
 
-def _pace(figures: Figures) -> str:
+def _pace(figures: Figures) -> Sentence:
     if figures.now is None or figures.average is None:
-        return "starting"
-    most = (
-        f"{figures.rate:.0f} of {figures.ceiling:g}"
-        if figures.rate < SLOW * figures.ceiling
-        else f"{figures.ceiling:g}"
+        return said("starting")
+    most: str = f"{figures.ceiling:g}"
+    if figures.rate < SLOW * figures.ceiling:
+        most = said("{rate:.0f} of {ceiling:g}", rate=figures.rate, ceiling=figures.ceiling)
+    return said(
+        "{now:.0f}/s, average {average:.0f}, at most {most}", now=figures.now, average=figures.average, most=most
     )
-    return f"{figures.now:.0f}/s, average {figures.average:.0f}, at most {most}"
 
 
-def too_few_workers(figures: Figures) -> str | None:
+def too_few_workers(figures: Figures) -> Sentence | None:
     """That not the rate is the limit, how late the run is by now, and what helps."""
     if figures.behind is None or figures.needed is None:
         return None
-    late = f"{time_left(figures.behind)} behind the rate" if figures.behind >= 1 else "slower than the rate"
-    many = "all workers are" if figures.workers > 1 else "the one worker is"
+    late = said("slower than the rate")
+    if figures.behind >= 1:
+        late = said("{time} behind the rate", time=time_left(figures.behind))
+    busy = said("all workers are busy") if figures.workers > 1 else said("the one worker is busy")
     if figures.workers >= WORKERS_MAX:
-        return f"{many} busy, {late}: the API answers too slowly for this rate"
-    return f"{many} busy, {late}: --workers {min(WORKERS_MAX, figures.needed)} instead of {figures.workers}"
+        return said("{busy}, {late}: the API answers too slowly for this rate", busy=busy, late=late)
+    needed = min(WORKERS_MAX, figures.needed)
+    return said(
+        "{busy}, {late}: --workers {needed} instead of {workers}",
+        busy=busy,
+        late=late,
+        needed=needed,
+        workers=figures.workers,
+    )
 
 
-def time_left(seconds: float) -> str:
+def time_left(seconds: float) -> Sentence:
     """``8 s``, ``2 min 05 s``, ``25 min``, ``3 h 05 min``: never more than a twentieth off."""
     if seconds < LONG:
-        return f"{seconds:.0f} s"
+        return said("{seconds:.0f} s", seconds=seconds)
     if seconds < 20 * 60:
-        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+        return said("{minutes:.0f} min {seconds:02.0f} s", minutes=seconds // 60, seconds=seconds % 60)
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 60:
+        return said("{minutes} min", minutes=minutes)
+    return said("{hours} h {minutes:02d} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def fields(figures: Figures) -> dict[str, Any]:

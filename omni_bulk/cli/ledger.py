@@ -1,6 +1,5 @@
 """The verb `ledger`: what it takes to live with one for years."""
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
 from omni_bulk.cli.streams import put
 from omni_bulk.errors import SettingsError
+from omni_bulk.sentences import counted, said
 
 if TYPE_CHECKING:
     from omni_bulk.settings import Settings
@@ -31,17 +32,18 @@ _Json = Annotated[bool, Flag("--json", help="One object on stdout.")]
 @ledger.command("backup")
 def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Where to; an earlier copy there is replaced.")],
-    json: _Json = False, path: _Ledger = None, config: _Config = None,
+    json: _Json = False, path: _Ledger = None, config: _Config = None, lang: Lang = None,
 ) -> int:  # fmt: skip
     """Copy the ledger and its reports, whoever is sending meanwhile. The copy is checked before it takes its place."""
+    checked(lang)
     import orjson  # noqa: PLC0415  not for --help
 
-    from omni_bulk.cli.screen import printable  # noqa: PLC0415
+    from omni_bulk.cli.screen import tell  # noqa: PLC0415
     from omni_bulk.ledger.copying import backup as copy  # noqa: PLC0415
 
     files = copy(_settings(path, config).ledger, target)
     for written, size in files:
-        print(printable(f"{written}: {_megabytes(size)}, checked"), file=sys.stderr)
+        tell(said("{path}: {size}, checked", path=written, size=_megabytes(size)))
     if json:
         put(orjson.dumps({"files": [{"path": str(written), "bytes": size} for written, size in files]}).decode())
     return 0
@@ -54,36 +56,44 @@ def prune(
         Path | None, Flag(metavar="DIR", help="What goes is first written there, packed, one file a campaign.")
     ] = None,
     yes: Annotated[bool, Flag("--yes", "-y", help="No question.")] = False,
-    json: _Json = False, path: _Ledger = None, config: _Config = None,
+    json: _Json = False, path: _Ledger = None, config: _Config = None, lang: Lang = None,
 ) -> int:  # fmt: skip
     """Let go of old campaigns' lines, numbers and reports. Who has a message stays known, and so do all sums."""
+    checked(lang)
     import orjson  # noqa: PLC0415
 
-    from omni_bulk.cli.screen import counted, printable  # noqa: PLC0415
+    from omni_bulk.cli.screen import tell  # noqa: PLC0415
     from omni_bulk.pruning import prune as let_go  # noqa: PLC0415
     from omni_bulk.pruning import survey  # noqa: PLC0415
     from omni_bulk.settings import duration  # noqa: PLC0415
 
     age = duration(older_than)
     if age is None:
-        raise SettingsError(f"--older-than takes an age such as 90d, not {older_than!r}")
+        raise SettingsError(said("--older-than takes an age such as 90d, not {older_than!r}", older_than=older_than))
     settings = _settings(path, config)
     before = round((time.time() - age) * 1000)
     if archive is not None and not archive.is_dir():
-        raise SettingsError(f"--archive {archive}: there is no such directory")
+        raise SettingsError(said("--archive {archive}: there is no such directory", archive=archive))
     if not yes and not _agreed(*survey(settings.ledger, before), archive):
-        print("Nothing was pruned.", file=sys.stderr)
+        tell(said("Nothing was pruned."))
         return 2
     done = let_go(settings.ledger, before, archive)
+    freed = said("{size} freed", size=_megabytes(done.freed))
+    if done.free:
+        freed = said("{freed}, {size} are used again before the ledger grows", freed=freed, size=_megabytes(done.free))
     sentences = [
-        f"{counted(done.campaigns, 'campaign')} pruned: {counted(done.lines, 'line')} and "
-        f"{counted(done.reports, 'report')} as received. {_megabytes(done.freed)} freed"
-        + (f", {_megabytes(done.free)} are used again before the ledger grows." if done.free else "."),
-        *(f"  archived: {written}" for written in done.archived),
-        *(f"left as it is: {sentence}" for sentence in done.held),
+        said(
+            "{campaigns} pruned: {lines} and {reports} as received. {freed}.",
+            campaigns=counted(done.campaigns, "campaign"),
+            lines=counted(done.lines, "line"),
+            reports=counted(done.reports, "report"),
+            freed=freed,
+        ),
+        *(said("  archived: {path}", path=written) for written in done.archived),
+        *(said("left as it is: {sentence}", sentence=sentence) for sentence in done.held),
     ]
     for sentence in sentences:
-        print(printable(sentence), file=sys.stderr)
+        tell(sentence)
     if json:
         told = {
             "campaigns": done.campaigns, "messages": done.messages, "lines": done.lines, "reports": done.reports,
@@ -108,11 +118,19 @@ def _settings(path: Path | None, config: Path | None) -> "Settings":
 
 def _agreed(campaigns: int, lines: int, archive: Path | None) -> bool:
     from omni_bulk.cli.question import agreed  # noqa: PLC0415
-    from omni_bulk.cli.screen import counted  # noqa: PLC0415
 
-    kept = "nowhere else, unless their results files are kept" if archive is None else f"in {archive}"
-    question = f"Prune {counted(campaigns, 'campaign')} with {counted(lines, 'line')}? They are kept {kept}."
-    return agreed(question, "Say --yes, or run this on a terminal")
+    kept = (
+        said("nowhere else, unless their results files are kept")
+        if archive is None
+        else said("in {archive}", archive=archive)
+    )
+    question = said(
+        "Prune {campaigns} with {lines}? They are kept {kept}.",
+        campaigns=counted(campaigns, "campaign"),
+        lines=counted(lines, "line"),
+        kept=kept,
+    )
+    return agreed(question, said("Say --yes, or run this on a terminal"))
 
 
 def _megabytes(size: int) -> str:

@@ -11,12 +11,15 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from omni_bulk.campaign import Options
+from omni_bulk.cli.advice import place_of
 from omni_bulk.cli.flags import bound
 from omni_bulk.cost import amount_of
 from omni_bulk.errors import InputError, SettingsError
 from omni_bulk.omni import composition_of
 from omni_bulk.phone import Trouble, normalise
 from omni_bulk.pricelist import money
+from omni_bulk.records import listed
+from omni_bulk.sentences import said, term
 from omni_bulk.settings import Settings, duration
 from omni_bulk.source import Source, read_recipients, read_text
 from omni_bulk.tables import read_texts
@@ -65,6 +68,7 @@ class Order:
     start_at: datetime | None = None
     test_to: str | None = field(default=None, repr=False)
     reports: float | None = None  # s that reports are collected after sending
+    place: str = ""  # what a command needs to find the same ledger: `` --ledger FILE``, `` --config FILE``
 
 
 class Problems:
@@ -80,7 +84,7 @@ class Problems:
         except SettingsError as error:
             self.sentences += error.problems
         except InputError as error:
-            self.sentences.append(str(error))
+            self.sentences.append(error.sentence)
         return None
 
     def tell(self) -> None:
@@ -145,8 +149,11 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
         held = take(partial(bound, given, dict(settings))) or {}
     if settings is not None and settings.require_plan and network and not (given["plan"] or given["sandbox"]):
         problems.sentences.append(
-            f"{settings.config} wants an approved plan (require_plan): make one with check --save FILE --by NAME, and "
-            "give it with --plan FILE"
+            said(
+                "{config} wants an approved plan (require_plan): make one with check --save FILE --by NAME, and "
+                "give it with --plan FILE",
+                config=settings.config,
+            )
         )
     problems.sentences += _clashes(given)
     if source is not None and not (given["recipients"] == "-" and problems.sentences):  # no pipe is read for nothing
@@ -161,7 +168,7 @@ def order_of(given: dict[str, Any], *, network: bool = True, binding: bool = Fal
         max_failure_rate=given["max_failure_rate"], max_unknown_rate=given["max_unknown_rate"], out=given["out"],
         rejects=given["rejects"], lang=lang, plan=given["plan"], bound=held, require_ledger=given["require_ledger"],
         throwaway=given["sandbox"] and given["ledger"] is None, max_cost=max_cost, start_at=start_at, test_to=test_to,
-        reports=reports,
+        reports=reports, place=place_of(given),
     )  # fmt: skip
 
 
@@ -182,27 +189,35 @@ def _template(given: dict[str, Any]) -> Template | Texts | None:
 def _clashes(given: dict[str, Any]) -> Iterator[str]:
     """Flags that do not go together."""
     if given["recipients"] == "-" and given["campaign"] is None:
-        yield "a list on stdin has no name: give --campaign NAME"
+        yield said("a list on stdin has no name: give --campaign NAME")
     if given["text"] is not None and given["text_file"] is not None:
-        yield "--text and --text-file both give the template: keep one"
+        yield said("--text and --text-file both give the template: keep one")
     if given["texts"] is not None and (given["text"] is not None or given["text_file"] is not None):
-        yield "--texts brings the text for everybody (a default too): leave out --text and --text-file"
+        yield said("--texts brings the text for everybody (a default too): leave out --text and --text-file")
     if given["as_of"] is not None and given["per"] is None:
-        yield "--as-of decides the period of --per: give --per day, week or month too"
+        yield said("--as-of decides the period of --per: give --per day, week or month too")
     if given["proxy"] is not None and "@" in given["proxy"]:
-        yield "--proxy would show its password to everybody on this machine: give it in OMNI_PROXY or in the settings file"
+        yield said(
+            "--proxy would show its password to everybody on this machine: give it in OMNI_PROXY or in the settings file"
+        )
     if given["out"] == "-" and given["summary_json"] == "-":
-        yield "--out - and --summary-json - would both write to stdout: give one of them a file"
+        yield said("--out - and --summary-json - would both write to stdout: give one of them a file")
     if given["out"] not in {None, "-"} and not Path(given["out"]).absolute().parent.is_dir():
-        yield f"--out {given['out']}: there is no folder {Path(given['out']).parent}; make it, or give another file"
+        yield said(
+            "--out {out}: there is no folder {folder}; make it, or give another file",
+            out=given["out"],
+            folder=Path(given["out"]).parent,
+        )
 
 
 def _money_clashes(given: dict[str, Any], settings: Settings) -> Iterator[str]:
     """What does not go together with money."""
     if given["max_cost"] is not None and settings.prices is None:
-        yield "--max-cost needs a price list: give --prices FILE, or `prices` in the settings file"
+        yield said("--max-cost needs a price list: give --prices FILE, or `prices` in the settings file")
     if given["prices"] is not None and settings.budget is not None and not given["sandbox"]:
-        yield "--prices would change what the account's budget counts with: put `prices` into the settings file instead"
+        yield said(
+            "--prices would change what the account's budget counts with: put `prices` into the settings file instead"
+        )
 
 
 def _lacking(
@@ -211,20 +226,29 @@ def _lacking(
     """What a message needs and neither the list nor a flag gives."""
     columns = source.columns
     if all(given[flag] is None for flag in ("text", "text_file", "texts")) and columns.text is None:
-        yield "there is no text: give --text, --text-file or --texts, or a text column in the list"
+        yield said("there is no text: give --text, --text-file or --texts, or a text column in the list")
     if isinstance(template, Texts) and template.column is not None and columns.lacks([template.column]):
-        yield f"--texts chooses by the column {template.column!r}, which the list does not have"
+        yield said(
+            "--texts chooses by the column {column!r}, which the list does not have: it has {names}",
+            column=template.column, names=listed(columns.names),
+        )  # fmt: skip
     if template is not None and (missing := columns.lacks(template.required)):
         fields = ", ".join(f"{{{name}}}" for name in missing)
-        yield f"the template needs {fields}, which the list has no column for"
+        yield said(
+            "the template needs {fields}, which the list has no column for: it has {names}. Say --map COLUMN={field}, or "
+            "write {{{field}|what else}} in the template",
+            fields=fields, names=listed(columns.names), field=missing[0],
+        )  # fmt: skip
     if settings is not None and settings.from_ is None and columns.from_ is None:
-        yield "there is no originating number: give --from, or a from column in the list"
+        yield said("there is no originating number: give --from, or a from column in the list")
 
 
 def choice(flag: str, value: str | None, allowed: tuple[str, ...]) -> Any:
     """`value` if it is one of `allowed`, or not given."""
     if value is not None and value not in allowed:
-        raise SettingsError(f"{flag} is one of {', '.join(allowed)}, not {value!r}")
+        raise SettingsError(
+            said("{flag} is one of {allowed}, not {value!r}", flag=flag, allowed=", ".join(allowed), value=value)
+        )
     return value
 
 
@@ -244,7 +268,7 @@ def mapping_of(pairs: list[str] | None) -> dict[str, str]:
     for pair in pairs or ():
         column, equals, name = pair.rpartition("=")
         if not equals or not column:
-            raise SettingsError(f"--map takes COLUMN=FIELD, such as --map Handy=to, not {pair!r}")
+            raise SettingsError(said("--map takes COLUMN=FIELD, such as --map Handy=to, not {pair!r}", pair=pair))
         mapping[column] = name
     return mapping
 
@@ -254,7 +278,9 @@ def time_of(value: str | None, flag: str = "--as-of") -> datetime | None:
     try:
         return None if value is None else datetime.fromisoformat(value)
     except ValueError:
-        raise SettingsError(f"{flag} takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00") from None
+        raise SettingsError(
+            said("{flag} takes a date or a time such as 2026-11-22 or 2026-11-22T23:30:00+09:00", flag=flag)
+        ) from None
 
 
 def address_of(value: str | None) -> tuple[str, int] | None:
@@ -263,7 +289,7 @@ def address_of(value: str | None) -> tuple[str, int] | None:
         return None
     host, _, port = value.rpartition(":")
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise SettingsError(f"--metrics takes a port such as 9400, or HOST:PORT, not {value!r:.60}")
+        raise SettingsError(said("--metrics takes a port such as 9400, or HOST:PORT, not {value!r:.60}", value=value))
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -272,7 +298,9 @@ def cost_of(value: str | None) -> Decimal | None:
     if value is None:
         return None
     if (amount := amount_of(value)) is None:
-        raise SettingsError(f"--max-cost takes a plain amount such as 50000 or 99.5, not {value!r:.40}")
+        raise SettingsError(
+            said("--max-cost takes a plain amount such as 50000 or 99.5, not {value!r:.40}", value=value)
+        )
     return amount
 
 
@@ -282,7 +310,7 @@ def phone_of(value: str | None, settings: Settings) -> str | None:
         return None
     phone = normalise(value, region=settings.region, numbers=settings.numbers)
     if isinstance(phone, Trouble):
-        raise SettingsError(f"--test-to: {phone.detail}")
+        raise SettingsError(said("--test-to: {why}", why=term(phone.detail)))
     return phone.e164
 
 
@@ -291,7 +319,7 @@ def seconds_of(value: str | None, flag: str = "--deadline") -> float | None:
     if value is None:
         return None
     if (seconds := duration(value)) is None:
-        raise SettingsError(f"{flag} takes a duration such as 90s, 30m or 2h")
+        raise SettingsError(said("{flag} takes a duration such as 90s, 30m or 2h", flag=flag))
     return seconds
 
 
@@ -301,7 +329,7 @@ def resend_after_of(value: str | None) -> float | None:
         return None
     word, _, after = value.partition(":")
     if word != "resend" or not after:
-        raise SettingsError("--unknown is hold, or resend:AFTER such as resend:10m")
+        raise SettingsError(said("--unknown is hold, or resend:AFTER such as resend:10m"))
     return seconds_of(after, "--unknown resend:AFTER")
 
 
@@ -315,7 +343,7 @@ def shares_of(value: str | None) -> dict[str, float]:
         except ValueError:
             number = -1.0
         if state not in {"invalid", "failed", "rejected", "unknown"} or not 0 <= number <= 1:
-            raise SettingsError("--tolerate takes states and shares such as invalid=1%,failed=0.5%,unknown=0.1%")
+            raise SettingsError(said("--tolerate takes states and shares such as invalid=1%,failed=0.5%,unknown=0.1%"))
         shares[state] = number
     return shares
 
@@ -327,5 +355,5 @@ def mode_of(value: str) -> int:
     except ValueError:
         mode = -1
     if not 0o600 <= mode <= 0o666:
-        raise SettingsError("--file-mode takes an octal mode from 600 to 666, such as 640")
+        raise SettingsError(said("--file-mode takes an octal mode from 600 to 666, such as 640"))
     return mode

@@ -3,7 +3,9 @@
 import sys
 from contextlib import suppress
 
+from omni_bulk.cli.language import spoken
 from omni_bulk.errors import Refused
+from omni_bulk.sentences import listed
 
 
 def is_yes(answer: str) -> bool:
@@ -26,6 +28,6 @@ def answered_yes() -> bool:
 def agreed(question: str, otherwise: str) -> bool:
     """Asks on stderr. Raises `Refused`, with the question and the way on, where nobody can answer."""
     if not somebody_is_there():
-        raise Refused(f"{question} {otherwise}")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        raise Refused(listed((question, otherwise), " "))
+    print(f"{spoken(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return answered_yes()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
 
 Flag = typer.Option
 PATH = "FILE"
@@ -46,8 +47,10 @@ def reports(
     quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,
     verbose: Annotated[bool, Flag("--verbose", "-v", help="Events too.")] = False,
     log_format: Annotated[str, Flag(metavar="text|json", help="Of what is written to stderr.")] = "text",
+    lang: Lang = None,
 ) -> int:
     """Collect delivery reports, and settle what they prove. One of --poll, --follow, --inquire, --import, --webhook."""
+    checked(lang)
     given = locals()
     from omni_bulk.cli.collecting import main  # noqa: PLC0415  not for --help
 

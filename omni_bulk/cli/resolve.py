@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
 
 Flag = typer.Option
 PATH = "FILE"
@@ -44,8 +45,10 @@ def resolve(
     quiet: Annotated[bool, Flag("--quiet", "-q", help="Only errors.")] = False,
     verbose: Annotated[bool, Flag("--verbose", "-v", help="Events too.")] = False,
     log_format: Annotated[str, Flag(metavar="text|json", help="Of what is written to stderr.")] = "text",
+    lang: Lang = None,
 ) -> int:
     """Decide about unknown messages without a report: presume them unsent, settle them by hand, or post them again."""
+    checked(lang)
     given = locals()
     from omni_bulk.cli.deciding import main  # noqa: PLC0415  not for --help
 

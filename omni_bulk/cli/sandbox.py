@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
+from omni_bulk.cli.streams import put
 from omni_bulk.errors import SettingsError
+from omni_bulk.sentences import said, system
 
 
 @app.command("sandbox")
@@ -42,8 +45,10 @@ def sandbox(
         typer.Option(metavar="URL", help="Push reports there (loopback only), signed with OMNI_WEBHOOK_SECRET if set."),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same keys and faults.")] = None,
+    lang: Lang = None,
 ) -> int:
     """Serve a stand-in for the API on this machine: credentials sandbox / sandbox, nothing is ever sent."""
+    checked(lang)
     import asyncio  # noqa: PLC0415  not for --help
 
     from omni_bulk.sandbox import Options, Sandbox, parse_fault, serve  # noqa: PLC0415
@@ -57,20 +62,24 @@ def sandbox(
             webhook_secret=os.environ.get("OMNI_WEBHOOK_SECRET") or None,
         )  # fmt: skip
     except ValueError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(error.args[0]) from None  # not `str(error)`: that forgets how to be said in Korean
 
     def ready(served: Sandbox) -> None:
-        print(f"The sandbox listens on {served.url}; Ctrl-C ends it.")
-        print("In another terminal:")
-        print(f"  export OMNI_BASE_URL={served.url}")
-        print("  export OMNI_CLIENT_ID=sandbox OMNI_CLIENT_PASSWORD=sandbox", flush=True)
+        put(said("The sandbox listens on {url}; Ctrl-C ends it.", url=served.url))
+        put(said("In another terminal:"))
+        put(f"  export OMNI_BASE_URL={served.url}")
+        put("  export OMNI_CLIENT_ID=sandbox OMNI_CLIENT_PASSWORD=sandbox")
 
     try:
         with suppress(KeyboardInterrupt, asyncio.CancelledError):
             asyncio.run(serve(options, ready=ready))
     except OSError as error:
         raise SettingsError(
-            f"the sandbox cannot listen on port {port}: {error.strerror}; give another --port"
+            said(
+                "the sandbox cannot listen on port {port}: {strerror}; give another --port",
+                port=port,
+                strerror=system(error),
+            )
         ) from None
     return 0
 
@@ -78,5 +87,7 @@ def sandbox(
 def _report_code(text: str) -> tuple[str, str]:
     whose, equals, code = text.rpartition("=")
     if not equals or not whose or not code:
-        raise ValueError(f"--report-code takes REF=CODE or NUMBER=CODE, such as order-7=23001, not {text!r}.")
+        raise ValueError(
+            said("--report-code takes REF=CODE or NUMBER=CODE, such as order-7=23001, not {text!r}.", text=text)
+        )
     return whose, code

@@ -5,7 +5,7 @@ import os
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,16 @@ import orjson
 
 from omni_bulk.cli.going import fields as going_fields
 from omni_bulk.cli.going import phrases, time_left, too_few_workers
+from omni_bulk.cli.language import speaks, spoken
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import countries_json, plain, shown
 from omni_bulk.errors import OmniBulkError, SettingsError
 from omni_bulk.events import EVENTS
 from omni_bulk.model import Status
+from omni_bulk.sentences import Sentence, counted, listed, said, term
 from omni_bulk.stats import Cause, Summary, Tally, TextCount
 from omni_bulk.tempo import Figures
-from omni_bulk.words import Language, clause
+from omni_bulk.words import clause
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,9 +72,9 @@ def folded(line: str, width: int | None) -> str:
     return "\n".join(rows)
 
 
-def counted(number: int, word: str, words: str | None = None) -> str:
-    """``1 message``, ``2,000 messages``; `words` is a plural that is not made with an s."""
-    return f"{number:,} {word if number == 1 else words or word + 's'}"
+def tell(text: str) -> None:
+    """One line to a person on stderr, in the language of this command."""
+    print(printable(spoken(text)), file=sys.stderr)
 
 
 class Screen:
@@ -80,8 +82,6 @@ class Screen:
 
     With `record` what is said is what was asked for, as the plan is of `check`: it goes to stdout, in plain text.
     """
-
-    language: Language = "en"  # of the clauses that say why a row is not sent
 
     def __init__(self, *, quiet: bool = False, json: bool = False, record: bool = False) -> None:
         self.quiet = quiet
@@ -106,7 +106,7 @@ class Screen:
         if self.quiet and not always:
             return
         if self.record:
-            put("\n".join(map(printable, text.split("\n"))))
+            put("\n".join(map(printable, spoken(text).split("\n"))))
         elif self.json:
             now = datetime.now(UTC).astimezone().strftime(TIME)
             level = EVENTS[event].level if event in EVENTS else "info"
@@ -114,15 +114,17 @@ class Screen:
             print(orjson.dumps(_clean(line), default=str).decode(), file=sys.stderr, flush=True)
         else:
             width = self.console.width if self.live else None
-            self.console.print("\n".join(folded(printable(line), width) for line in text.split("\n")), style=style)
+            self.console.print(
+                "\n".join(folded(printable(line), width) for line in spoken(text).split("\n")), style=style
+            )
 
     def error(self, error: OmniBulkError) -> None:
         """What ended the run, one sentence each, also when quiet."""
-        for sentence in error.problems if isinstance(error, SettingsError) else (str(error),):
+        for sentence in error.problems if isinstance(error, SettingsError) else (error.sentence,):
             if self.json:
                 self.say("error", sentence, always=True, exit=error.exit_code)
             else:
-                print(f"omni-bulk: {printable(sentence)}", file=sys.stderr)
+                tell(said("omni-bulk: {sentence}", sentence=sentence))
 
     # ── the plan ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,20 +139,24 @@ class Screen:
         """
         if self.json:
             self.say(
-                "plan", f"plan of campaign {name}", campaign=name, recipients=tally.read, ready=tally.ready,
+                "plan", said("plan of campaign {name}", name=name), campaign=name, recipients=tally.read, ready=tally.ready,
                 states={str(status): number for status, number in tally.states.items()}, reasons=dict(tally.reasons),
                 segments=tally.segments, **cost_fields(tally), seconds=round(tally.ready / rate, 1),
                 ledger=ledger, notes=notes, warnings={name: found.count for name, found in tally.warnings.items()},
                 texts=text_fields(tally.texts),
             )  # fmt: skip
             return
-        self.say("plan", f"Plan of campaign {name}: {counted(tally.read, 'recipient')}", style="bold")
+        self.say(
+            "plan",
+            said("Plan of campaign {name}: {recipients}", name=name, recipients=counted(tally.read, "recipient")),
+            style="bold",
+        )
         for line in _plan_lines(tally, rate):
             self.say("plan", line)
         seen = self.live or self.record  # numbers, though masked, and texts are for eyes: no log has them
         for line in (
             *text_lines(tally.texts),
-            *_problem_lines(tally, self.language, column_of, numbers=seen),
+            *_problem_lines(tally, column_of, numbers=seen),
             *warning_lines(tally, explain),
         ):  # fmt: skip
             self.say("plan", line, style="yellow")
@@ -158,8 +164,8 @@ class Screen:
             for line in _preview_lines(tally):
                 self.say("plan", line)
         for note in notes:
-            self.say("plan", f"  note: {note}", style="yellow")
-        self.say("plan", f"  ledger: {ledger}", style="dim")
+            self.say("plan", said("  note: {note}", note=note), style="yellow")
+        self.say("plan", said("  ledger: {ledger}", ledger=ledger), style="dim")
 
     # ── progress ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,7 +179,7 @@ class Screen:
             )  # fmt: skip
             return
         with self._bar() as bar:
-            task = bar.add_task("sending", total=total, left="", under=[])
+            task = bar.add_task(spoken(said("sending")), total=total, left="", under=[])
             yield lambda tally, figures, waits: _move(bar, task, tally, figures, waits)
 
     def _bar(self) -> "Progress":
@@ -209,29 +215,37 @@ class Screen:
         """How it ended. Not `whole`: the list was not read to its end, nor planned before."""
         if self.json:
             fields: dict[str, Any] = {**summary_fields(summary), "out": out, "ledger": ledger}
-            self.say("summary", f"campaign {summary.campaign_name}", **fields)
+            self.say("summary", said("campaign {name}", name=summary.campaign_name), **fields)
         else:
             for line, style in _summary_lines(summary, whole=whole, sandbox=sandbox):
                 self.say("summary", line, style=style)
             if out is not None:
-                self.say("summary", f"  results: {out}", style="dim")
-            self.say("summary", f"  ledger: {ledger}", style="dim")
+                self.say("summary", said("  results: {out}", out=out), style="dim")
+            self.say("summary", said("  ledger: {ledger}", ledger=ledger), style="dim")
 
 
 def _plan_lines(tally: Tally, rate: float) -> Iterator[str]:
     messages, segments = counted(tally.ready, "message"), counted(tally.segments, "segment")
-    yield f"  to send: {messages}, {segments}, {duration(tally.ready / rate)} at {rate:g}/s"
+    yield said(
+        "  to send: {messages}, {segments}, {time} at {rate:g}/s",
+        messages=messages,
+        segments=segments,
+        time=duration(tally.ready / rate),
+        rate=rate,
+    )
     if tally.handled:
-        yield f"  already handled: {tally.handled:,}"
+        yield said("  already handled: {handled:,}", handled=tally.handled)
     if tally.countries:
         rare, common = _shares(tally)
         if rare:
-            yield f"  few to, so look twice: {', '.join(rare)} (each under 1 % of the messages)"
-        yield f"  countries: {', '.join(common)}"
+            yield said("  few to, so look twice: {rare} (each under 1 % of the messages)", rare=listed(rare))
+        yield said("  countries: {countries}", countries=listed(common))
     if tally.prices is not None and tally.unpriced:
-        yield f"  cost: unknown, the price list has nothing for {', '.join(sorted(tally.unpriced))}"
+        yield said(
+            "  cost: unknown, the price list has nothing for {unpriced}", unpriced=listed(sorted(tally.unpriced))
+        )
     elif tally.cost is not None and tally.currency is not None:
-        yield f"  cost: {shown(tally.cost, tally.currency)}"
+        yield said("  cost: {cost}", cost=shown(tally.cost, tally.currency))
 
 
 def _price(tally: Tally, country: str) -> str:
@@ -258,31 +272,42 @@ def _shares(tally: Tally) -> tuple[list[str], list[str]]:
     return rare, common
 
 
-def _problem_lines(
-    tally: Tally, language: Language, column_of: Callable[[str], str | None], *, numbers: bool
-) -> Iterator[str]:
+def _problem_lines(tally: Tally, column_of: Callable[[str], str | None], *, numbers: bool) -> Iterator[str]:
     for cause in sorted(tally.causes.values(), key=lambda cause: -cause.count):
-        said = clause(cause.reason, cause.detail, language) if cause.detail or language != "en" else ""
-        detail = f": {said}" if said else ""
         column = column_of(cause.reason)
-        where = _rows(cause, numbers=numbers) + (f"; column {column}" if column else "")
-        yield f"  not sent: {cause.count:,} {cause.status}, {cause.reason} ({where}){detail}"
+        where: Sentence = _rows(cause, numbers=numbers)
+        if column:
+            where = said("{rows}; column {column}", rows=where, column=column)
+        line = said(
+            "  not sent: {count:,} {status}, {reason} ({where})",
+            count=cause.count, status=term(cause.status), reason=cause.reason, where=where,
+        )  # fmt: skip
+        why = _why(cause)
+        yield said("{line}: {why}", line=line, why=why) if why else line
 
 
-def _rows(cause: Cause, *, numbers: bool) -> str:
+def _why(cause: Cause) -> str:
+    """What is said of it beside its name: in English only what was found, for its name is English already."""
+    if isinstance(cause.detail, Sentence) or speaks() == "en":
+        return cause.detail
+    return clause(cause.reason, cause.detail, speaks())
+
+
+def _rows(cause: Cause, *, numbers: bool) -> Sentence:
     pairs = zip(cause.rows, cause.numbers, strict=True)
     rows = ", ".join(f"{row}: {shown}" if shown and numbers else str(row) for row, shown in pairs)
-    return f"row {rows}{' …' if cause.count > len(cause.rows) else ''}"
+    return said("row {rows}{more}", rows=rows, more=" …" if cause.count > len(cause.rows) else "")
 
 
 def warning_lines(tally: Tally, explain: Callable[[str, str], str]) -> Iterator[str]:
     """What is sent and warned of: a line for each thing that is said, with the countries it is said of."""
     for name, warned in sorted(tally.warnings.items(), key=lambda pair: -pair[1].count):
-        said: dict[str, list[str]] = {}
+        by_sentence: dict[str, list[str]] = {}
         for country, number in warned.countries.most_common():
-            said.setdefault(explain(name, country), []).append(f"{country} {number:,}")
-        for sentence, countries in said.items():
-            yield f"  warning: {name}, {_listed(countries)}{': ' if sentence else ''}{sentence}"
+            by_sentence.setdefault(explain(name, country), []).append(f"{country} {number:,}")
+        for sentence, countries in by_sentence.items():
+            line = said("  warning: {name}, {countries}", name=name, countries=_first(countries))
+            yield said("{line}: {why}", line=line, why=sentence) if sentence else line
 
 
 def text_lines(texts: TextCount | None) -> Iterator[str]:
@@ -291,17 +316,28 @@ def text_lines(texts: TextCount | None) -> Iterator[str]:
         return
     if texts.ucs2:
         forced = _counts(texts.of_others + texts.of_curable)
-        yield f"  UCS-2: {counted(texts.ucs2, 'message')}, {counted(texts.segments, 'segment')}, because of {forced}"
+        yield said(
+            "  UCS-2: {messages}, {segments}, because of {forced}",
+            messages=counted(texts.ucs2, "message"),
+            segments=counted(texts.segments, "segment"),
+            forced=forced,
+        )
     if (saved := texts.segments_now - texts.segments_then) > 0:
         yield (
-            f"  --gsm7 would bring {counted(texts.curable, 'message')} into GSM-7: "
-            f"{counted(texts.segments_now, 'segment')} become {texts.segments_then:,}, {saved:,} fewer"
+            said(
+                "  --gsm7 would bring {messages} into GSM-7: {segments} become {then:,}, {saved:,} fewer",
+                messages=counted(texts.curable, "message"),
+                segments=counted(texts.segments_now, "segment"),
+                then=texts.segments_then,
+                saved=saved,
+            )
         )
     if texts.replaced:
         replaced = (
-            f"{shown_char(char)} by {texts.table.put(char)!r} in {number:,}" for char, number in _ranked(texts.replaced)
+            said("{char} by {plain!r} in {number:,}", char=shown_char(char), plain=texts.table.put(char), number=number)
+            for char, number in _ranked(texts.replaced)
         )
-        yield f"  --gsm7 replaced: {', '.join(replaced)}"
+        yield said("  --gsm7 replaced: {replaced}", replaced=listed(replaced))
 
 
 def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
@@ -315,8 +351,11 @@ def text_fields(texts: TextCount | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _counts(counter: Counter[str], most: int = 8) -> str:
-    return _listed([f"{shown_char(name)} {number:,}" for name, number in _ranked(counter)], most)
+def _counts(counter: Counter[str], most: int = 8) -> Sentence:
+    ranked = _ranked(counter)
+    return _first(
+        [said("{name} {number:,}", name=term(shown_char(name)), number=number) for name, number in ranked], most
+    )
 
 
 def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
@@ -331,37 +370,57 @@ def shown_char(char: str) -> str:
     return f"U+{ord(char):04X}"
 
 
-def _listed(parts: list[str], most: int = 8) -> str:
-    return ", ".join(parts[:most]) + (f" and {len(parts) - most} more" if len(parts) > most else "")
+def _first(parts: Sequence[str], most: int = 8) -> Sentence:
+    first = listed(parts[:most])
+    return said("{first} and {more} more", first=first, more=len(parts) - most) if len(parts) > most else first
 
 
 def _preview_lines(tally: Tally) -> Iterator[str]:
     for one in tally.previews:
         text = " ".join(one.text.split())
         shown = text if len(text) <= PREVIEW_TEXT_MAX else f"{text[: PREVIEW_TEXT_MAX - 1]}…"
-        yield f"  row {one.row}: {one.number} ({one.country}) gets: {shown}"
+        yield said(
+            "  row {row}: {number} ({country}) gets: {text}",
+            row=one.row,
+            number=one.number,
+            country=one.country,
+            text=shown,
+        )
 
 
-def _progress_text(tally: Tally, total: int | None, figures: Figures, waits: str | None) -> str:
+def _progress_text(tally: Tally, total: int | None, figures: Figures, waits: str | None) -> Sentence:
     done = sum(tally.run.values())
-    of = "" if total is None else f" of {total:,}"
-    left = [] if figures.eta is None or waits else [f"{time_left(figures.eta)} left"]
-    states = ", ".join(f"{number:,} {status}" for status, number in tally.run.items())
-    parts = [", ".join([f"{done:,}{of} done", *phrases(figures), *left]) + (f": {states}" if states else "")]
-    return "; ".join([*parts, *_troubles(figures, waits)])
+    so_far = (
+        said("{done:,} done", done=done)
+        if total is None
+        else said("{done:,} of {total:,} done", done=done, total=total)
+    )
+    left = [] if figures.eta is None or waits else [_left(figures.eta)]
+    head, states = listed([so_far, *phrases(figures), *left]), listed(map(_state, tally.run, tally.run.values()))
+    return listed(
+        [said("{head}: {states}", head=head, states=states) if states else head, *_troubles(figures, waits)], "; "
+    )
+
+
+def _left(seconds: float) -> Sentence:
+    return said("{time} left", time=time_left(seconds))
+
+
+def _state(status: str, number: int) -> Sentence:
+    return said("{number:,} {status}", number=number, status=term(status))
 
 
 def _troubles(figures: Figures, waits: str | None) -> list[str]:
     """Why it does not go faster."""
     if waits:
-        return [f"waits: {_WAITS.get(waits, waits)}"]
+        return [said("waits: {why}", why=term(_WAITS.get(waits, waits)))]
     return [said for said in (too_few_workers(figures),) if said]
 
 
 def _move(bar: "Progress", task: "TaskID", tally: Tally, figures: Figures, waits: str | None) -> None:
-    unusual = [f"{tally.run[status]:,} {status}" for status in Status if status != "accepted" and tally.run[status]]
-    under = [", ".join(one) for one in (phrases(figures), unusual, _troubles(figures, waits)) if one]
-    left = "" if figures.eta is None or waits else f"{time_left(figures.eta)} left"
+    unusual = [_state(status, tally.run[status]) for status in Status if status != "accepted" and tally.run[status]]
+    under = [spoken(listed(one)) for one in (phrases(figures), unusual, _troubles(figures, waits)) if one]
+    left = "" if figures.eta is None or waits else spoken(_left(figures.eta))
     bar.update(task, completed=sum(tally.run.values()), left=left, under=under)
 
 
@@ -378,34 +437,42 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 def _summary_lines(summary: Summary, *, whole: bool, sandbox: bool) -> Iterator[tuple[str, str | None]]:
     if summary.stopped:
-        yield f"Stopped: {summary.stopped}", "bold red"
-    head = f"Campaign {summary.campaign_name}: {counted(summary.recipients, 'recipient')}"
+        yield said("Stopped: {stopped}", stopped=summary.stopped), "bold red"
+    name, recipients = summary.campaign_name, counted(summary.recipients, "recipient")
+    head = said("Campaign {name}: {recipients}", name=name, recipients=recipients)
     if not whole:
-        head += " read so far"
+        head = said("{head} read so far", head=head)
     if summary.already_handled:
-        head += f", {summary.already_handled:,} of them handled before"
+        head = said("{head}, {handled:,} of them handled before", head=head, handled=summary.already_handled)
     yield head, "bold"
     for status in Status:
         if number := summary.campaign.get(status, 0):
-            yield f"  {number:>9,} {status}", _COLOURS[status]
+            yield said("  {number:>9,} {status}", number=number, status=term(status)), _COLOURS[status]
     if summary.remaining or not whole:
-        yield f"  {summary.remaining:>9,} not sent yet{'' if whole else ', and the rest of the list'}", "yellow"
+        left = said("  {number:>9,} not sent yet", number=summary.remaining)
+        yield left if whole else said("{left}, and the rest of the list", left=left), "yellow"
     if summary.cost and summary.currency:
-        yield f"  cost: {shown(summary.cost, summary.currency)}", "dim"
+        yield said("  cost: {cost}", cost=shown(summary.cost, summary.currency)), "dim"
     if summary.not_before:
-        yield f"  the next may be sent at {summary.not_before}", "yellow"
+        yield said("  the next may be sent at {not_before}", not_before=summary.not_before), "yellow"
     if summary.posts and summary.seconds >= 1:
         pace = summary.posts / summary.seconds
         yield (
-            f"  {counted(summary.posts, 'post')} in {duration(summary.seconds)}, {pace:.0f}/s{_refused(summary)}",
+            said(
+                "  {posts} in {seconds}, {pace:.0f}/s{refused}",
+                posts=counted(summary.posts, "post"),
+                seconds=duration(summary.seconds),
+                pace=pace,
+                refused=_refused(summary),
+            ),
             "dim",
         )
     if summary.may_allow_more and summary.ceiling is not None and not sandbox:
-        yield f"  not one A020: the contract may allow more than --rate {summary.ceiling:g}", None
+        yield said("  not one A020: the contract may allow more than --rate {ceiling:g}", ceiling=summary.ceiling), None
 
 
 def _refused(summary: Summary) -> str:
-    return f", {summary.throttled:,} of them A020" if summary.throttled else ""
+    return said(", {number:,} of them A020", number=summary.throttled) if summary.throttled else ""
 
 
 def summary_fields(summary: Summary) -> dict[str, object]:
@@ -441,12 +508,14 @@ def summary_fields(summary: Summary) -> dict[str, object]:
     }
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Sentence:
     """``45 s``, ``12 min``, ``3 h 05 min``."""
     if seconds < 90:
-        return f"{seconds:.0f} s" if seconds >= 1 or not seconds else "under 1 s"
+        return said("{seconds:.0f} s", seconds=seconds) if seconds >= 1 or not seconds else said("under 1 s")
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 90:
+        return said("{minutes} min", minutes=minutes)
+    return said("{hours} h {minutes:02d} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def _clean(value: Any) -> Any:

@@ -19,12 +19,14 @@ import orjson
 
 from omni_bulk.account import Account, unrecorded_fields
 from omni_bulk.campaign import Campaign, Options
+from omni_bulk.cli.advice import where_to_look
 from omni_bulk.cli.approving import hold_to
 from omni_bulk.cli.ending import Ending
 from omni_bulk.cli.following import Following, dying
+from omni_bulk.cli.language import spoken
 from omni_bulk.cli.order import SANDBOX, Order, order_of
 from omni_bulk.cli.question import is_yes, somebody_is_there
-from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, counted, summary_fields
+from omni_bulk.cli.screen import BAR_EVERY, LINE_EVERY, Screen, summary_fields
 from omni_bulk.cli.signals import ENDING, hear
 from omni_bulk.cli.stage import on_stage
 from omni_bulk.cli.trial import Trial
@@ -38,6 +40,7 @@ from omni_bulk.model import Result
 from omni_bulk.omni import Omni
 from omni_bulk.rejects import RejectsFile
 from omni_bulk.run import Run
+from omni_bulk.sentences import counted, listed, said
 from omni_bulk.settings import Settings
 from omni_bulk.sink import StreamSink
 from omni_bulk.stats import Summary, Tally
@@ -54,7 +57,6 @@ def main(given: dict[str, Any]) -> int:
     def go(screen: Screen) -> int:
         with Ending(given["summary_json"]) as ending:
             order = order_of(given)
-            screen.language = order.lang
             gc.freeze()  # what is loaded by now lives to the end: no need to look through it again
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 return runner.run(Sending(order, screen, ending).go())
@@ -90,7 +92,7 @@ class Sending:
             if not self._interrupts:
                 raise
             raise Stopped(
-                "interrupted before anything was sent; run the same command again", reason="interrupted",
+                said("interrupted before anything was sent; run the same command again"), reason="interrupted",
                 exit_code=130 if self._interrupts > 1 else 75,
             ) from None  # fmt: skip
 
@@ -118,7 +120,7 @@ class Sending:
         if not order.yes or any(one is not None for one in whole_first):
             await self._plan(campaign, settings)
         if not order.yes and not await self._agreed():
-            screen.say("declined", "Nothing was sent.", always=True)
+            screen.say("declined", said("Nothing was sent."), always=True)
             self.ending.write({"campaign": campaign.name, "exit": 2, "stopped": "declined"})
             watching.exit_code = 2
             return 2
@@ -140,9 +142,16 @@ class Sending:
         if self._following is not None:
             self._following.tell(campaign)
         elif summary.posts and not order.sandbox:
-            screen.say("reports", dying(began, settings.tz))
+            screen.say("reports", dying(began, settings.tz, order.place))
         if screen.live and not order.throwaway:
-            screen.say("next", f"Everybody in one file: omni-bulk export {shlex.quote(campaign.name)}")
+            screen.say(
+                "next",
+                said(
+                    "Everybody in one file: omni-bulk export {name}{place}",
+                    name=shlex.quote(campaign.name),
+                    place=order.place,
+                ),
+            )
         return summary.exit_code
 
     async def _account(self, stack: AsyncExitStack) -> tuple[Settings, str | None, Callable[[], int] | None]:
@@ -165,11 +174,16 @@ class Sending:
         """Without a terminal a ledger that was not named is never created: a job with a lost home would send twice."""
         missing = not settings.ledger.exists() or not settings.ledger.stat().st_size
         if missing and self.order.require_ledger:
-            raise SettingsError(f"there is no ledger at {settings.ledger}, and --require-ledger wants one")
+            raise SettingsError(
+                said("there is no ledger at {ledger}, and --require-ledger wants one", ledger=settings.ledger)
+            )
         if missing and not settings.ledger_named and not somebody_is_there():
             raise SettingsError(
-                f"there is no ledger at {settings.ledger}. Without a terminal one is only created where it was named: "
-                "give --ledger FILE or set OMNI_LEDGER, on a disk that outlives the job"
+                said(
+                    "there is no ledger at {ledger}. Without a terminal one is only created where it was named: "
+                    "give --ledger FILE or set OMNI_LEDGER, on a disk that outlives the job",
+                    ledger=settings.ledger,
+                )
             )
         return not self.order.require_ledger
 
@@ -190,7 +204,7 @@ class Sending:
 
     def _show_plan(self, planned: Tally, campaign: Campaign, settings: Settings) -> None:
         order = self.order
-        ledger = "a throwaway one" if order.throwaway else str(settings.ledger)
+        ledger = said("a throwaway one") if order.throwaway else str(settings.ledger)
         notes = [*order.source.columns.notes, *campaign.notes]
         self.screen.plan(
             planned,
@@ -209,8 +223,10 @@ class Sending:
         if not ready or self.order.sandbox or not somebody_is_there():
             return True
         if not sys.stderr.isatty():
-            raise SettingsError("the question cannot be shown, stderr is not a terminal: give --yes to send without it")
-        sys.stderr.write(f"Send {counted(ready, 'message')}? [y/N] ")
+            raise SettingsError(
+                said("the question cannot be shown, stderr is not a terminal: give --yes to send without it")
+            )
+        sys.stderr.write(spoken(said("Send {messages}? [y/N] ", messages=counted(ready, "message"))))
         sys.stderr.flush()
         answer = await self._line_from_terminal()
         if not answer.endswith("\n"):
@@ -290,13 +306,22 @@ class Sending:
         if self.watching is not None:
             self.watching.exit_code = summary.exit_code
         if taken is not None:
-            say("sandbox", f"SANDBOX: nothing was sent. The sandbox took {counted(taken(), 'message')}.", style="bold")
+            say(
+                "sandbox",
+                said("SANDBOX: nothing was sent. The sandbox took {messages}.", messages=counted(taken(), "message")),
+                style="bold",
+            )
         if summary.complete and not summary.posts and campaign.completed:
-            say("complete", f"This campaign was already complete ({campaign.completed}); nothing was sent.")
+            say(
+                "complete",
+                said(
+                    "This campaign was already complete ({completed}); nothing was sent.", completed=campaign.completed
+                ),
+            )
         if order.yes:
             for note in campaign.notes:
-                say("note", f"note: {note}", style="yellow")
-        ledger = "thrown away" if order.throwaway else str(settings.ledger)
+                say("note", said("note: {note}", note=note), style="yellow")
+        ledger = said("thrown away") if order.throwaway else str(settings.ledger)
         out = None if campaign.out is None else str(campaign.out)
         whole = summary.whole or self.planned is not None
         self.screen.summary(summary, out=out, ledger=ledger, whole=whole, sandbox=order.sandbox)
@@ -314,11 +339,18 @@ class Sending:
         try:
             if number := rejects.write(tally.invalid, whole=tally.whole):
                 self.screen.say(
-                    "rejects", f"  rejects: {rejects.path} ({counted(number, 'row')} to correct; then send that file with --campaign)",
-                    style="yellow", path=str(rejects.path), rows=number,
-                )  # fmt: skip
+                    "rejects",
+                    said(
+                        "  rejects: {path} ({rows} to correct; then send that file with --campaign)",
+                        path=rejects.path,
+                        rows=counted(number, "row"),
+                    ),
+                    style="yellow",
+                    path=str(rejects.path),
+                    rows=number,
+                )
         except OmniBulkError as error:
-            self.screen.say("note", f"note: {error}", style="yellow")
+            self.screen.say("note", said("note: {note}", note=error.sentence), style="yellow")
 
     def _print_unrecorded(self, result: Result) -> None:
         print(
@@ -344,9 +376,9 @@ class Sending:
             if self._main is not None:
                 self._main.cancel()
         elif self._interrupts == 1:
-            sentence = "Interrupted: finishing what is in flight. Once more ends it at once."
+            sentence = said("Interrupted: finishing what is in flight. Once more ends it at once.")
             self.screen.say("interrupted", sentence, always=True)
-            campaign.stop(Stopped("interrupted", reason="interrupted", exit_code=75))
+            campaign.stop(Stopped(said("interrupted"), reason="interrupted", exit_code=75))
         else:
             campaign.cancel()
 
@@ -410,18 +442,27 @@ def too_dear(planned: Tally, spent: Decimal, most: Decimal, *, limited: bool = F
 def next_step(summary: Summary, order: Order) -> str | None:
     """The sentence that says what to do now, None when there is nothing to do."""
     if order.sandbox:
-        return "To send it for real, leave out --sandbox. `omni-bulk init` asks for the credentials, `omni-bulk doctor` checks."
+        return said(
+            "To send it for real, leave out --sandbox. `omni-bulk init` asks for the credentials, `omni-bulk doctor` checks."
+        )
+    named: dict[str, object] = {"name": shlex.quote(summary.campaign_name), "place": order.place}
     if summary.remaining and summary.exit_code == 5:
-        return "Cure the cause, then run the same command again to go on; nobody gets a second message."
+        cure = said("Cure the cause, then run the same command again to go on; nobody gets a second message.")
+        look = where_to_look(summary.stop_reason, order.place, summary.campaign_name)
+        return cure if look is None else listed((look, cure), " ")
+    if summary.exit_code == 69:
+        look = said("`omni-bulk doctor{place}` says whether it is the network.", **named)
+        return listed((look, said("Run the same command again to go on; nobody gets a second message.")), " ")
     if summary.exit_code in {6, 69, 75, 130} or (summary.remaining and summary.exit_code in {70, 74}):
-        return "Run the same command again to go on; nobody gets a second message."
+        return said("Run the same command again to go on; nobody gets a second message.")
     if summary.exit_code == 3:
-        return (
+        return said(
             "The unknown ones may have arrived, so they are not sent again. Delivery reports tell: "
-            f"omni-bulk reports --poll, then omni-bulk status {summary.campaign_name}"
+            "omni-bulk reports --poll{place}, then omni-bulk status {name}{place}",
+            **named,
         )
     if summary.exit_code == 1:
-        return "Correct the rows that were not sent and run the same command again: only they are sent."
+        return said("Correct the rows that were not sent and run the same command again: only they are sent.")
     return None
 
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from shlex import quote
 from typing import Annotated, Any
 
 import orjson
 import typer
 
 from omni_bulk.cli import app
-from omni_bulk.cli.screen import counted, printable
+from omni_bulk.cli.language import Lang, checked
+from omni_bulk.cli.screen import printable
 from omni_bulk.cli.streams import put
 from omni_bulk.cost import shown as money
 from omni_bulk.errors import SettingsError
+from omni_bulk.sentences import Sentence, counted, listed, said, term
 
 
 @app.command("status")
@@ -34,8 +37,10 @@ def status(
     rate: Annotated[
         float | None, typer.Option(metavar="N", help="For the time the rest will take; default 200.")
     ] = None,
+    lang: Lang = None,
 ) -> int:
     """Show what was sent and what became of it: all campaigns, one, the runs, or a month."""
+    checked(lang)
     from zoneinfo import ZoneInfo  # noqa: PLC0415  not for --help
 
     from omni_bulk.cli.desk import age_warnings, campaign_named, how_read, month_asked, opened_ledger  # noqa: PLC0415
@@ -43,7 +48,7 @@ def status(
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
     if month is not None and (runs or campaign is not None):
-        raise SettingsError("--month is about everything sent in it: give it without CAMPAIGN and --runs")
+        raise SettingsError(said("--month is about everything sent in it: give it without CAMPAIGN and --runs"))
     settings = Settings(ledger=ledger, config=config, rate=rate, tz=tz, dlr=dlr, prices=prices)
     span = None if month is None else month_asked(month, ZoneInfo(settings.tz))
     with opened_ledger(settings.ledger) as db:
@@ -72,39 +77,69 @@ def _tell(found: dict[str, Any], show: Any, *, json: bool) -> None:
 
 def _list(found: Mapping[str, Any]) -> None:
     if not found["campaigns"]:
-        put("No campaign yet.")
+        put(said("No campaign yet."))
     for one in found["campaigns"]:
-        state = f"complete {one['completed']}" if one["completed"] else "unfinished"
-        name = printable(str(one["campaign"])) or "(single sends)"
-        put(f"{name}: {one['recipients']:,} recipients, {one['accepted']:,} accepted, {state}")
+        name = printable(str(one["campaign"])) or said("(single sends)")
+        put(
+            said(
+                "{name}: {recipients:,} recipients, {accepted:,} accepted, {state}",
+                name=name,
+                recipients=one["recipients"],
+                accepted=one["accepted"],
+                state=_completion(one),
+            )
+        )
     _warn(found["warnings"])
 
 
 def _campaign(standing: Mapping[str, Any]) -> None:
-    put(f"Campaign {printable(str(standing['campaign']))}: {standing['recipients']:,} recipients")
+    put(
+        said(
+            "Campaign {campaign}: {recipients:,} recipients",
+            campaign=printable(str(standing["campaign"])),
+            recipients=standing["recipients"],
+        )
+    )
     _counts(standing["states"], 9, leave=("alreadyHandled",))
     _counts(standing["reasons"], 11)
     if standing["codes"]:
-        put(f"  codes: {_shares(standing['codes'])}")
+        put(said("  codes: {codes}", codes=_shares(standing["codes"])))
     if standing["countries"]:
         shares = {country: one["messages"] for country, one in standing["countries"].items()}
-        put(f"  countries: {_shares(shares)}; {standing['segments']:,} segments")
+        put(said("  countries: {shares}; {segments:,} segments", shares=_shares(shares), segments=standing["segments"]))
     _cost(standing)
     _delivery(standing)
-    put(
-        f"  began {standing['created']}, {'complete ' + str(standing['completed']) if standing['completed'] else 'unfinished'}"
-    )
+    put(said("  began {created}, {state}", created=standing["created"], state=_completion(standing)))
     if standing["states"]["inDoubt"]:
         put(
-            f"  {standing['states']['inDoubt']:,} in doubt: they may have left, and nobody recorded what came of it. "
-            "The next run of the campaign makes them unknown, unless one is sending them at this moment."
+            said(
+                "  {number:,} in doubt: they may have left, and nobody recorded what came of it. "
+                "The next run of the campaign makes them unknown, unless one is sending them at this moment.",
+                number=standing["states"]["inDoubt"],
+            )
+        )
+    if standing["states"]["unknown"]:
+        put(
+            said(
+                "  {number:,} unknown: they may have arrived. omni-bulk reports --poll settles what reports prove, "
+                "omni-bulk resolve {name} decides about the rest",
+                number=standing["states"]["unknown"],
+                name=quote(str(standing["campaign"])),
+            )
         )
     if standing["doubles"]:
         put(
-            f"ERROR: {counted(standing['doubles'], 'recipient')} got two messages without a resend. Stop sending, and "
-            "look at them: omni-bulk export, then omni-bulk explain REF."
+            said(
+                "ERROR: {recipients} got two messages without a resend. Stop sending, and "
+                "look at them: omni-bulk export, then omni-bulk explain REF.",
+                recipients=counted(standing["doubles"], "recipient"),
+            )
         )
     _warn(standing["warnings"])
+
+
+def _completion(one: Mapping[str, Any]) -> Sentence:
+    return said("complete {completed}", completed=one["completed"]) if one["completed"] else said("unfinished")
 
 
 def _cost(standing: Mapping[str, Any]) -> None:
@@ -114,72 +149,106 @@ def _cost(standing: Mapping[str, Any]) -> None:
         return
     if standing["cost"] is None:
         missing = [country for country, one in standing["countries"].items() if one["cost"] is None]
-        put(f"  cost: unknown, the price list has no price for {', '.join(missing) or 'a country that was paid for'}")
+        put(
+            said(
+                "  cost: unknown, the price list has no price for {missing}",
+                missing=listed(missing) if missing else said("a country that was paid for"),
+            )
+        )
         return
     billed = standing["billedCost"]
-    of_it = "" if billed is None else f"; billed by the reports so far: {money(Decimal(billed), currency)}"
-    put(f"  cost: {money(Decimal(standing['cost']), currency)}{of_it}")
+    cost = said("  cost: {cost}", cost=money(Decimal(standing["cost"]), currency))
+    if billed is not None:
+        cost = said(
+            "{cost}; billed by the reports so far: {billed}", cost=cost, billed=money(Decimal(billed), currency)
+        )
+    put(cost)
 
 
 def _delivery(standing: Mapping[str, Any]) -> None:
     counts: Mapping[str, int] = standing["delivery"]
     if not any(number for name, number in counts.items() if name != "none"):
         if counts["none"]:
-            put("  no delivery report yet: omni-bulk reports --poll")
+            put(said("  no delivery report yet: omni-bulk reports --poll"))
         return
     shown = {("without a report" if name == "none" else name): number for name, number in counts.items() if number}
-    put(f"  delivery: {_shares(shown)}")
-    put(f"  report codes: {_shares(standing['reportCodes'])}")
+    put(said("  delivery: {shares}", shares=_shares(shown)))
+    put(said("  report codes: {codes}", codes=_shares(standing["reportCodes"])))
     if counts["none"]:
-        put(f"  the oldest message without a report was sent {standing['oldestUnpolled']}")
+        put(said("  the oldest message without a report was sent {at}", at=standing["oldestUnpolled"]))
     for country, one in standing["billed"].items():
         differ = "" if one["billed"] == one["estimated"] else f", {one['billed'] - one['estimated']:+,}"
         cost = "" if one["cost"] is None else f"; {money(Decimal(one['cost']), standing['currency'])}"
-        put(f"  billed in {country or '?'}: {one['billed']:,} segments, {one['estimated']:,} estimated{differ}{cost}")
-
-
-def _runs(found: Mapping[str, Any]) -> None:
-    if not found["runs"]:
-        put("No run yet.")
-    for one in found["runs"]:
-        how = "killed, or still running" if one["ended"] is None else f"until {one['ended']}, exit {one['exit']}"
-        options = ", ".join(f"{name} {value}" for name, value in (one["options"] or {}).items())
         put(
-            printable(
-                f"{one['started']} {one['campaign']}: {how}; pid {one['pid']} on {one['host']}, account {one['account']}"
-                f"{'; ' if options else ''}{options}"
+            said(
+                "  billed in {country}: {billed:,} segments, {estimated:,} estimated{differ}{cost}",
+                country=country or "?",
+                billed=one["billed"],
+                estimated=one["estimated"],
+                differ=differ,
+                cost=cost,
             )
         )
 
 
+def _runs(found: Mapping[str, Any]) -> None:
+    if not found["runs"]:
+        put(said("No run yet."))
+    for one in found["runs"]:
+        how = said("killed, or still running")
+        if one["ended"] is not None:
+            how = said("until {ended}, exit {exit}", ended=one["ended"], exit=one["exit"])
+        line = said(
+            "{started} {campaign}: {how}; pid {pid} on {host}, account {account}", started=one["started"],
+            campaign=printable(str(one["campaign"])), how=how, pid=one["pid"], host=printable(str(one["host"])),
+            account=printable(str(one["account"])),
+        )  # fmt: skip
+        options = printable(", ".join(f"{name} {value}" for name, value in (one["options"] or {}).items()))
+        put(listed((line, options), "; ") if options else line)
+
+
 def _month(found: Mapping[str, Any]) -> None:
     currency = found["currency"]
-    put(f"{found['month']} ({found['tz']}): {_sums(found, currency)}")
+    put(said("{month} ({tz}): {sums}", month=found["month"], tz=found["tz"], sums=_sums(found, currency)))
     for title, name in (("countries", "countries"), ("campaigns", "campaigns"), ("days", "days")):
         for key, one in found[name].items():
             put(
-                f"  {printable(str(key)) or ('(single sends)' if title == 'campaigns' else '?')}: {_sums(one, currency)}"
+                said(
+                    "  {name}: {sums}",
+                    name=printable(str(key)) or (said("(single sends)") if title == "campaigns" else "?"),
+                    sums=_sums(one, currency),
+                )
             )
 
 
-def _sums(one: Mapping[str, Any], currency: str | None) -> str:
-    cost = "" if one["cost"] is None else f", cost {money(Decimal(one['cost']), currency or '')}"
+def _sums(one: Mapping[str, Any], currency: str | None) -> Sentence:
+    sums = [
+        counted(one["messages"], "message"),
+        said(
+            "{segments:,} segments estimated, {billed:,} billed", segments=one["segments"], billed=one["billedSegments"]
+        ),
+        said("{delivered:,} delivered", delivered=one["delivered"]),
+        said("{relayed:,} relayed", relayed=one["relayed"]),
+    ]
+    if one["cost"] is not None:
+        sums.append(said("cost {cost}", cost=money(Decimal(one["cost"]), currency or "")))
     if one["billedCost"] is not None:
-        cost += f", billed {money(Decimal(one['billedCost']), currency or '')}"
-    return (
-        f"{counted(one['messages'], 'message')}, {one['segments']:,} segments estimated, {one['billedSegments']:,} "
-        f"billed, {one['delivered']:,} delivered, {one['relayed']:,} relayed{cost}"
-    )
+        sums.append(said("billed {cost}", cost=money(Decimal(one["billedCost"]), currency or "")))
+    return listed(sums)
 
 
 def _counts(counts: Mapping[str, int], width: int, leave: Iterable[str] = ()) -> None:
     for name, number in counts.items():
         if number and name not in leave:
-            put(f"  {number:>{width},} {name}")
+            put(listed((f"  {number:>{width},}", term(name)), " "))
 
 
-def _shares(counts: Mapping[str, int]) -> str:
-    return printable(", ".join(f"{name or 'none'} {number:,}" for name, number in counts.items()))
+def _shares(counts: Mapping[str, int]) -> Sentence:
+    """``KR 7, JP 2``. A name is somebody else's, such as a code, or a word of ours."""
+    return listed(
+        said("{name} {number:,}", name=term(printable(name or "none")), number=number)
+        for name, number in counts.items()
+    )
 
 
 def _warn(warnings: Iterable[str]) -> None:

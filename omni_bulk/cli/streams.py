@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from omni_bulk.cli.language import spoken
 from omni_bulk.errors import OutputError
+from omni_bulk.sentences import said, system
 
 # What we write ourselves beyond ASCII, for a stderr that cannot: a Windows console redirected to a file, LC_ALL=C.
 _PLAIN = {
@@ -70,13 +72,16 @@ def make_safe() -> None:
 
 
 def put(text: str) -> None:
-    """Prints to stdout. Raises OutputError when it cannot be written; a reader who left is no trouble."""
+    """Prints to stdout, a sentence in the language of this command.
+
+    Raises OutputError when it cannot be written; a reader who left is no trouble.
+    """
     try:
-        print(text, flush=True)
+        print(spoken(text), flush=True)
     except BrokenPipeError:
         return
     except OSError as error:
-        raise OutputError(f"stdout cannot be written ({error.strerror})") from None
+        raise OutputError(said("stdout cannot be written ({strerror})", strerror=system(error))) from None
 
 
 def to_stdout(write: Callable[[IO[bytes]], object]) -> None:
@@ -87,7 +92,7 @@ def to_stdout(write: Callable[[IO[bytes]], object]) -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        raise OutputError(f"stdout cannot be written ({error.strerror})") from None
+        raise OutputError(said("stdout cannot be written ({strerror})", strerror=system(error))) from None
 
 
 def finish(code: int) -> int:

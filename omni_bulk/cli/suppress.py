@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omni_bulk.cli import app
+from omni_bulk.cli.language import Lang, checked
 from omni_bulk.cli.streams import put
+from omni_bulk.sentences import said
 
 if TYPE_CHECKING:
     from omni_bulk.identity import Numbers
@@ -48,31 +50,33 @@ _STDIN = Path("-")
 def add(
     file: _File = _STDIN, region: _Region = None, numbers: _Numbers = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for whoever reads the list.")] = None,
-    ledger: _Ledger = None, config: _Config = None,
+    ledger: _Ledger = None, config: _Config = None, lang: Lang = None,
 ) -> int:  # fmt: skip
     """Put numbers on the list. A run under way leaves them out from now on."""
+    checked(lang)
     from omni_bulk.ledger.bars import suppress as put_on  # noqa: PLC0415  not for --help
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
     now = round(time.time() * 1000)
     settings = Settings(ledger=ledger, config=config, region=region, numbers=numbers)
     read, new = _each(file, settings, lambda db, key, those: put_on(db, key, those, now, note))
-    put(f"{new:,} of {read:,} numbers are new on the list.")
+    put(said("{new:,} of {read:,} numbers are new on the list.", new=new, read=read))
     return 0
 
 
 @suppress.command("remove")
 def remove(
     file: _File = _STDIN, region: _Region = None, numbers: _Numbers = None, ledger: _Ledger = None,
-    config: _Config = None,
+    config: _Config = None, lang: Lang = None,
 ) -> int:  # fmt: skip
     """Take numbers off the list. What was forgotten stays unsent."""
+    checked(lang)
     from omni_bulk.ledger.bars import unsuppress  # noqa: PLC0415
     from omni_bulk.settings import Settings  # noqa: PLC0415
 
     settings = Settings(ledger=ledger, config=config, region=region, numbers=numbers)
     read, gone = _each(file, settings, unsuppress)
-    put(f"{gone:,} of {read:,} numbers were taken off the list.")
+    put(said("{gone:,} of {read:,} numbers were taken off the list.", gone=gone, read=read))
     return 0
 
 
@@ -80,13 +84,14 @@ def remove(
 def show(
     json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
     mask: Annotated[bool, typer.Option("--mask", help="Country code and last two digits only.")] = False,
-    ledger: _Ledger = None, config: _Config = None,
+    ledger: _Ledger = None, config: _Config = None, lang: Lang = None,
 ) -> int:  # fmt: skip
     """Write the list to stdout: number, since when, note."""
+    checked(lang)
     import orjson  # noqa: PLC0415
 
     from omni_bulk.cells import safe  # noqa: PLC0415
-    from omni_bulk.cli.screen import printable  # noqa: PLC0415
+    from omni_bulk.cli.screen import printable, tell  # noqa: PLC0415
     from omni_bulk.ledger import no_ledger, read_ledger  # noqa: PLC0415
     from omni_bulk.ledger.bars import count_forgotten, suppressed  # noqa: PLC0415
     from omni_bulk.masking import masked  # noqa: PLC0415
@@ -109,12 +114,13 @@ def show(
             csv.writer(line, lineterminator="").writerow([shown, iso(added), safe(printable(note or ""))])
             put(line.getvalue())
         if forgotten := count_forgotten(db):
-            print(f"{forgotten:,} more were forgotten: they get nothing either.", file=sys.stderr)
+            tell(said("{forgotten:,} more were forgotten: they get nothing either.", forgotten=forgotten))
     return 0
 
 
 def _each(file: Path, settings: "Settings", change: "Change") -> tuple[int, int]:
     """Numbers read, and how many of them changed anything. A row that cannot be read ends it; the ones before count."""
+    from omni_bulk.cli.screen import tell  # noqa: PLC0415
     from omni_bulk.identity import Numbers  # noqa: PLC0415
     from omni_bulk.ledger.schema import ledger_key, no_ledger, open_ledger  # noqa: PLC0415
     from omni_bulk.lock import refuse_network_filesystem  # noqa: PLC0415
@@ -124,7 +130,7 @@ def _each(file: Path, settings: "Settings", change: "Change") -> tuple[int, int]
     Composition(region=settings.region, numbers=settings.numbers)  # raises what is wrong with them
     refuse_network_filesystem(settings.ledger)
     if file == _STDIN and sys.stdin is not None and sys.stdin.isatty():
-        print("Numbers, one a line; end with Ctrl-D:", file=sys.stderr)
+        tell(said("Numbers, one a line; end with Ctrl-D:"))
     listing = Listing(file, region=settings.region, numbers=settings.numbers)
     create = settings.ledger_named or (sys.stdin is not None and sys.stdin.isatty())
     if not settings.ledger.exists() and not create:
@@ -138,5 +144,5 @@ def _each(file: Path, settings: "Settings", change: "Change") -> tuple[int, int]
             db.execute("COMMIT")
             read += len(chunk)
     if listing.note:
-        print(f"omni-bulk: {listing.note}", file=sys.stderr)
+        tell(said("omni-bulk: {note}", note=listing.note))
     return read, changed

@@ -12,10 +12,10 @@ from omni_bulk.errors import InputError
 from omni_bulk.model import Message, Result, Status
 from omni_bulk.omni import Omni
 from omni_bulk.rules import Composition, compose
+from omni_bulk.sentences import said, term
 
 ROWS_MAX = 10_000  # looked through for one that can be sent
 _EXIT = {Status.ACCEPTED: 0, Status.UNKNOWN: 3}
-_ALWAYS = "nothing of the campaign was touched"
 
 
 class Trial:
@@ -32,16 +32,24 @@ class Trial:
         order, say = self.order, self.screen.say
         how = omni.campaign(order.name, order.template, options=order.options).composition  # it is not opened
         message = await asyncio.to_thread(self._first, how)
-        say("test", f"Test message, as row {message.row} would get it ({message.encoding}, {message.segments} parts):")
+        say(
+            "test",
+            said(
+                "Test message, as row {row} would get it ({encoding}, {segments} parts):",
+                row=message.row,
+                encoding=message.encoding,
+                segments=message.segments,
+            ),
+        )
         if self.screen.live:  # texts are for eyes: no log has them
             say("test", message.text)
         if not order.yes and not await self._agreed(1):
-            say("declined", "Nothing was sent.", always=True)
+            say("declined", said("Nothing was sent."), always=True)
             self.ending.write({"campaign": order.name, "exit": 2, "stopped": "declined"})
             return 2
         result = await omni.send(str(order.test_to), message.text, ref=f"test-{uuid4()}", from_=message.from_)
         if taken is not None:
-            say("sandbox", "SANDBOX: nothing was sent.", style="bold")
+            say("sandbox", said("SANDBOX: nothing was sent."), style="bold")
         code = _EXIT.get(result.status, 1)
         say("tested", _told(result), ref=result.ref, status=str(result.status), code=result.code)
         self.ending.write(
@@ -59,11 +67,17 @@ class Trial:
             if isinstance(made, Message):
                 return made
         raise InputError(
-            f"none of the first {ROWS_MAX:,} rows can be sent, so there is no message to test: correct the list"
+            said(
+                "none of the first {most:,} rows can be sent, so there is no message to test: correct the list",
+                most=ROWS_MAX,
+            )
         )
 
 
 def _told(result: Result) -> str:
-    code = f" ({' '.join(filter(None, (result.code, result.result)))})" if result.code else ""
-    why = f": {result.reason}" if result.reason else ""
-    return f"Test message: {result.status}{code}{why}; {_ALWAYS}."
+    end: str = term(result.status)
+    if result.code:
+        end = said("{end} ({answer})", end=end, answer=" ".join(filter(None, (result.code, result.result))))
+    if result.reason:
+        end = said("{end}: {reason}", end=end, reason=result.reason)
+    return said("Test message: {end}; nothing of the campaign was touched.", end=end)

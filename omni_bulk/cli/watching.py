@@ -27,6 +27,7 @@ from omni_bulk.metrics import Gauges, Meter
 from omni_bulk.model import Result
 from omni_bulk.omni import Omni
 from omni_bulk.replacing import replacing
+from omni_bulk.sentences import said, system
 
 LOOK_EVERY = 1.0  # s
 BEAT_EVERY = 5  # looks between two heartbeats
@@ -227,7 +228,14 @@ def _served(meter: Meter, host: str, port: int) -> Callable[[], None]:
     try:
         return meter.serve(host, port)
     except OSError as error:
-        raise SettingsError(f"--metrics cannot listen at {host}:{port}: {error.strerror}") from None
+        raise SettingsError(
+            said(
+                "--metrics cannot listen at {host}:{port}: {strerror}; give another --metrics HOST:PORT",
+                host=host,
+                port=port,
+                strerror=system(error),
+            )
+        ) from None
 
 
 def _exit_code(error: BaseException | None) -> int:
@@ -245,9 +253,16 @@ def _refuse_others(path: Path, flag: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OutputError(f"{flag} {path} cannot be written ({error.strerror}); give another file") from None
+        raise OutputError(
+            said(
+                "{flag} {path} cannot be written ({strerror}); give another file",
+                flag=flag,
+                path=path,
+                strerror=system(error),
+            )
+        ) from None
     if start and not start.startswith(_OURS[flag]):
-        raise OutputError(f"{flag} {path} holds something else; give another file")
+        raise OutputError(said("{flag} {path} holds something else; give another file", flag=flag, path=path))
 
 
 def _replace(path: Path, flag: str, content: bytes) -> None:

@@ -21,6 +21,7 @@ from omni_bulk.ledger.schema import glance, ledger_key, no_ledger, open_ledger, 
 from omni_bulk.ledger.till import Till
 from omni_bulk.ledger.writer import Follower, Transaction, Writer, committed
 from omni_bulk.model import CampaignRow, Entry, Result
+from omni_bulk.sentences import said
 
 __all__ = [
     "Admitted", "Admitter", "Bars", "Glance", "Lease", "Ledger", "Part", "Single", "Till", "Transaction", "admission", "book", "committed",
@@ -97,7 +98,12 @@ class Ledger:
         """A read-only connection of its own, for use in one thread. Raises SettingsError, or LedgerError if it is gone."""
         db = read_ledger(self.path)
         if db is None:
-            raise LedgerError(f"the ledger {self.path} was removed while it was in use")
+            raise LedgerError(
+                said(
+                    "the ledger {path} was removed while it was in use: put it back before anything is sent again",
+                    path=self.path,
+                )
+            )
         with closing(db):
             yield db
 

@@ -16,8 +16,9 @@ from omni_bulk.errors import LedgerError, OutputError
 from omni_bulk.ledger import report_file, schema
 from omni_bulk.ledger.report_file import reports_path
 from omni_bulk.replacing import make_private, settle_in, told
+from omni_bulk.sentences import said
 
-_FLAG = "another FILE"
+_FLAG = said("another FILE")
 _HEADER = b"SQLite format 3\0"
 _APPLICATION_AT = 68  # offset of the application id in the header
 _SIDES = ("-wal", "-shm", "-journal")
@@ -58,15 +59,17 @@ def _keep_off(source: Path, goal: Path, application: int) -> None:
     if not goal.exists():
         return
     if goal.samefile(source):
-        raise OutputError(f"{goal} is the ledger itself; name {_FLAG}")
+        raise OutputError(said("{goal} is the ledger itself; name {other}", goal=goal, other=_FLAG))
     if any(goal.with_name(goal.name + side).exists() for side in _SIDES):
-        raise OutputError(f"{goal} is in use as a ledger, or was; name {_FLAG}")
+        raise OutputError(said("{goal} is in use as a ledger, or was; name {other}", goal=goal, other=_FLAG))
     with told(goal, "the copy", _FLAG), goal.open("rb") as file:
         head = file.read(100)
     if head and (
         not head.startswith(_HEADER) or head[_APPLICATION_AT : _APPLICATION_AT + 4] != application.to_bytes(4, "big")
     ):
-        raise OutputError(f"{goal} is there already and is no copy of a ledger; name {_FLAG}")
+        raise OutputError(
+            said("{goal} is there already and is no copy of a ledger; name {other}", goal=goal, other=_FLAG)
+        )
 
 
 def _copy(source: Path, draft: Path) -> None:
@@ -83,9 +86,13 @@ def _copy(source: Path, draft: Path) -> None:
         with closing(_opened(draft, "immutable=1")) as copy:
             found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
-        raise LedgerError(f"{source} could not be copied: {schema.why(error)}") from None
+        raise LedgerError(
+            said("{source} could not be copied: {error}", source=source, error=schema.why(error))
+        ) from None
     if found != "ok":
-        raise LedgerError(f"{source} is damaged ({found}); the earlier copy, if there is one, stays")
+        raise LedgerError(
+            said("{source} is damaged ({found}); the earlier copy, if there is one, stays", source=source, found=found)
+        )
 
 
 def _opened(path: Path, how: str) -> sqlite3.Connection:

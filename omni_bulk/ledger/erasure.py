@@ -18,6 +18,7 @@ from omni_bulk.identity import Identities, Numbers, own_ref
 from omni_bulk.ledger import bars
 from omni_bulk.ledger.report_file import open_reports, reports_path
 from omni_bulk.ledger.schema import ledger_key, open_ledger
+from omni_bulk.sentences import said
 
 BLOCK = 200  # rows in one transaction: nothing holds the write lock for longer
 SEARCHED_MAX = 100  # numbers that are looked for in the files; with more the files are built anew unseen
@@ -192,8 +193,11 @@ def purge(
         return False
     if not may_rebuild(path):
         raise Refused(
-            f"the numbers are erased, but free space in {path} still holds traces of them, and to build so large a file "
-            "anew would stall whoever is sending. Run the same command again when nothing is being sent"
+            said(
+                "the numbers are erased, but free space in {path} still holds traces of them, and to build so large a file "
+                "anew would stall whoever is sending. Run the same command again when nothing is being sent",
+                path=path,
+            )
         )
     with closing(opened()) as db:
         db.execute("VACUUM")
@@ -205,8 +209,11 @@ def _empty_wal(db: sqlite3.Connection, path: Path) -> None:
     busy = db.execute("PRAGMA main.wal_checkpoint(TRUNCATE)").fetchone()[0]
     if busy:
         raise Refused(
-            f"the numbers are erased, but somebody is reading {path}, so its -wal still holds traces of them. "
-            "Run the same command again"
+            said(
+                "the numbers are erased, but somebody is reading {path}, so its -wal still holds traces of them. "
+                "Run the same command again",
+                path=path,
+            )
         )
 
 

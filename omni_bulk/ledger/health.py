@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omni_bulk.ledger.report_file import reports_path
 from omni_bulk.ledger.schema import APPLICATION_ID, VERSION
+from omni_bulk.sentences import said
 
 _PROBLEMS_MAX = 3  # of a damaged file that are told; there may be thousands
 # The account's of those that have a queue. By its index: without its condition word by word every report is read.
@@ -42,18 +43,26 @@ def health(path: Path) -> Health | None:
             return _look(db, size, waiting)
     except sqlite3.Error as error:
         corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
-        return Health(size, waiting, problem=f"it {'is damaged' if corrupt else 'cannot be read'} ({error})")
+        return Health(
+            size,
+            waiting,
+            problem=said("it is damaged ({wrong:.200})", wrong=str(error))
+            if corrupt
+            else said("it cannot be read ({error})", error=error),
+        )
 
 
 def _look(db: sqlite3.Connection, size: int, log: int) -> Health:
     application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if application != APPLICATION_ID:
-        return Health(size, log, problem="it is a database of something else")
+        return Health(size, log, problem=said("it is a database of something else"))
     if version > VERSION:
-        return Health(size, log, version, problem=f"a newer omni_bulk wrote it (its version is {version})")
+        return Health(
+            size, log, version, problem=said("a newer omni_bulk wrote it (its version is {version})", version=version)
+        )
     wrong = [str(row[0]) for row in db.execute(f"PRAGMA quick_check({_PROBLEMS_MAX})")]
     if wrong != ["ok"]:
-        return Health(size, log, version, problem=f"it is damaged ({'; '.join(wrong):.200})")
+        return Health(size, log, version, problem=said("it is damaged ({wrong:.200})", wrong="; ".join(wrong)))
     recipients = db.execute("SELECT count(*) FROM message").fetchone()[0]
     in_doubt = db.execute("SELECT count(*) FROM message WHERE state = 1").fetchone()[0]
     return Health(size, log, version, recipients, in_doubt)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from omni_bulk.errors import SettingsError
 from omni_bulk.ledger.schema import BUSY_TIMEOUT, create_file, ledger_key, use_wal, why
+from omni_bulk.sentences import said
 
 APPLICATION_ID = 0x4F4D4E52  # "OMNR"
 VERSION = 1
@@ -83,12 +84,16 @@ def open_reports(ledger: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )  # fmt: skip
     except (OSError, sqlite3.Error) as error:
-        raise SettingsError(f"the reports file {path} cannot be opened ({why(error)})") from None
+        raise SettingsError(
+            said("the reports file {path} cannot be opened ({error})", path=path, error=why(error))
+        ) from None
     try:
         _prepare(db, path, ledger)
     except sqlite3.Error as error:
         db.close()
-        raise SettingsError(f"the reports file {path} cannot be used ({why(error)})") from None
+        raise SettingsError(
+            said("the reports file {path} cannot be used ({error})", path=path, error=why(error))
+        ) from None
     except BaseException:
         db.close()
         raise
@@ -113,7 +118,9 @@ def attach_reports(db: sqlite3.Connection, ledger: Path) -> None:
             return
         _check(db, path, "reports", ledger_key(db))
     except sqlite3.Error as error:
-        raise SettingsError(f"the reports file {path} cannot be read ({why(error)})") from None
+        raise SettingsError(
+            said("the reports file {path} cannot be read ({error})", path=path, error=why(error))
+        ) from None
 
 
 def _stand_in(db: sqlite3.Connection) -> None:
@@ -155,9 +162,19 @@ def _check(db: sqlite3.Connection, path: Path, schema: str, key: bytes) -> None:
     application = int(db.execute(f"PRAGMA {schema}.application_id").fetchone()[0])
     version = int(db.execute(f"PRAGMA {schema}.user_version").fetchone()[0])
     if application != APPLICATION_ID:
-        raise SettingsError(f"{path} is a database of something else, not the reports of this ledger; move it away")
+        raise SettingsError(
+            said("{path} is a database of something else, not the reports of this ledger; move it away", path=path)
+        )
     if version > VERSION:
-        raise SettingsError(f"{path} was written by a newer omni_bulk (its version is {version}); upgrade first")
+        raise SettingsError(
+            said(
+                "{path} was written by a newer omni_bulk (its version is {version}); upgrade first",
+                path=path,
+                version=version,
+            )
+        )
     with closing(db.execute(f"SELECT value FROM {schema}.meta WHERE name = 'ledger'")) as rows:  # noqa: S608  a constant
         if bytes(rows.fetchone()[0]) != _mark(key):
-            raise SettingsError(f"{path} holds the reports of another ledger; move it away, or name the right --ledger")
+            raise SettingsError(
+                said("{path} holds the reports of another ledger; move it away, or name the right --ledger", path=path)
+            )

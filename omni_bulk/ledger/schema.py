@@ -12,6 +12,7 @@ from time import monotonic, sleep
 from omni_bulk.errors import LedgerError, OmniBulkError, SettingsError
 from omni_bulk.files import refuse_open_directory
 from omni_bulk.identity import KEY_BYTES
+from omni_bulk.sentences import said, system, term
 
 APPLICATION_ID = 0x4F4D4E49  # "OMNI"
 BUSY_TIMEOUT = 30_000  # ms another process may hold the write lock
@@ -124,7 +125,7 @@ PRAGMA temp.journal_mode = OFF;
 PRAGMA temp.cache_size = -8000;
 """
 
-_ELSEWHERE = "name another with --ledger"
+_ELSEWHERE = said("name another with --ledger")
 _creating = threading.Lock()
 
 
@@ -134,7 +135,9 @@ def open_ledger(path: Path, *, create: bool = True) -> sqlite3.Connection:
     Raises SettingsError when the file cannot be opened or created, is no ledger, or was written by a newer version.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise SettingsError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
+        raise SettingsError(
+            said("SQLite {sqlite_version} is too old; 3.35 or newer is needed", sqlite_version=sqlite3.sqlite_version)
+        )
     try:
         create_file(path, create=create)
         db = sqlite3.connect(
@@ -145,7 +148,14 @@ def open_ledger(path: Path, *, create: bool = True) -> sqlite3.Connection:
             cached_statements=STATEMENTS,
         )
     except (OSError, sqlite3.Error) as error:
-        raise SettingsError(f"the ledger {path} cannot be opened ({why(error)}); {_ELSEWHERE}") from None
+        raise SettingsError(
+            said(
+                "the ledger {path} cannot be opened ({error}); {elsewhere}",
+                path=path,
+                error=why(error),
+                elsewhere=_ELSEWHERE,
+            )
+        ) from None
     try:
         _prepare(db, path)
     except BaseException:
@@ -173,7 +183,14 @@ def read_ledger(path: Path) -> sqlite3.Connection | None:
             db.close()
             raise
     except sqlite3.Error as error:
-        raise SettingsError(f"the ledger {path} cannot be read ({why(error)}); {_ELSEWHERE}") from None
+        raise SettingsError(
+            said(
+                "the ledger {path} cannot be read ({error}); {elsewhere}",
+                path=path,
+                error=why(error),
+                elsewhere=_ELSEWHERE,
+            )
+        ) from None
     return db
 
 
@@ -192,7 +209,14 @@ def glance(path: Path) -> sqlite3.Connection | None:
             db.backup(copy)
         copy.executescript("".join((_PLANNING, *_MIGRATIONS[version - 1 :], _TEMPORARY)))
     except sqlite3.Error as error:
-        raise SettingsError(f"the ledger {path} cannot be read ({why(error)}); {_ELSEWHERE}") from None
+        raise SettingsError(
+            said(
+                "the ledger {path} cannot be read ({error}); {elsewhere}",
+                path=path,
+                error=why(error),
+                elsewhere=_ELSEWHERE,
+            )
+        ) from None
     return copy
 
 
@@ -253,7 +277,12 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         db.executescript(_TEMPORARY)
     except sqlite3.Error as error:
         raise SettingsError(
-            f"the ledger {path} cannot be used ({why(error)}); {_ELSEWHERE}, or restore it from a backup"
+            said(
+                "the ledger {path} cannot be used ({error}); {elsewhere}, or restore it from a backup",
+                path=path,
+                error=why(error),
+                elsewhere=_ELSEWHERE,
+            )
         ) from None
 
 
@@ -265,11 +294,18 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
         tables = int(cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
         cursor.execute("COMMIT")
     if application != APPLICATION_ID and (version or tables):
-        raise SettingsError(f"{path} is a database of something else, not a ledger; {_ELSEWHERE}")
+        raise SettingsError(
+            said("{path} is a database of something else, not a ledger; {elsewhere}", path=path, elsewhere=_ELSEWHERE)
+        )
     if version > VERSION:
         raise SettingsError(
-            f"the ledger {path} was written by a newer omni_bulk (its version is {version}); upgrade first, "
-            f"or {_ELSEWHERE}"
+            said(
+                "the ledger {path} was written by a newer omni_bulk (its version is {version}); upgrade first, "
+                "or {elsewhere}",
+                path=path,
+                version=version,
+                elsewhere=_ELSEWHERE,
+            )
         )
     return version
 
@@ -311,16 +347,23 @@ def _run(db: sqlite3.Connection, script: str) -> None:
 
 def no_ledger(path: Path) -> SettingsError:
     """What a verb raises that needs a ledger where there is none."""
-    return SettingsError(f"there is no ledger at {path}; name one with --ledger")
+    return SettingsError(
+        said(
+            "there is no ledger at {path}; name one with --ledger FILE, or send something: the first `omni-bulk send` makes it",
+            path=path,
+        )
+    )
 
 
 def why(error: Exception) -> str:
     """In words. Messages of SQLite, of the system and of our own hold no number and no text; of others nobody knows."""
     if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error) if isinstance(error, sqlite3.Error | OmniBulkError) else type(error).__name__
+        return system(error)
+    if isinstance(error, OmniBulkError):
+        return error.sentence
+    return str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
 
 
 def ledger_error(error: Exception, doing: str) -> LedgerError:
     """One sentence for trouble with the ledger or the results file."""
-    return LedgerError(f"{doing}: {why(error)}")
+    return LedgerError(said("{doing}: {error}", doing=term(doing), error=why(error)))

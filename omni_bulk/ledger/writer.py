@@ -23,6 +23,7 @@ from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.ledger.schema import ledger_error
 from omni_bulk.ledger.till import Till
 from omni_bulk.model import Result
+from omni_bulk.sentences import said
 
 # A commit costs 140 µs in the kernel alone, whatever is in it. So they are so far apart, unless it is for a company: a
 # claim after a quiet moment goes at once, and in a stream those of 10 ms go together. Half of the usual 64 workers are
@@ -102,7 +103,7 @@ class Writer:
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._condition:
             if self._closing:
-                _resolve([(future, LedgerError("the ledger is closed"))])
+                _resolve([(future, LedgerError(said("the ledger is closed")))])
                 return future
             self._pending.append((operation, future))
             self._waiting += messages
@@ -217,7 +218,7 @@ class Writer:
             self.failure = self.failure or ledger_error(error, "the ledger could not be written")
             return self.failure
         if self.failure is None:
-            self.failure = LedgerError("the ledger stopped after an internal error")
+            self.failure = LedgerError(said("the ledger stopped after an internal error"))
             self.failure.__cause__ = error
         return error
 

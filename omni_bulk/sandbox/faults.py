@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from omni_bulk.sandbox.codes import CODES, ambiguous
+from omni_bulk.sentences import said
 
 Wire = Literal["answer", "slow", "cut", "hang", "half"]
 Place = Literal["send", "token", "poll", "ack", "inquiry"]
@@ -85,7 +86,12 @@ def fault_of(kind: str) -> Fault:
         return Fault(kind, taken=False, ambiguous=ambiguous(kind), status=CODES[kind][0], code=kind)
     if WORDS.get(kind, kind) not in FAULTS:
         raise ValueError(
-            f"There is no fault {kind!r}; give {', '.join(WORDS)}, a code such as A306, or one of {_kinds()}."
+            said(
+                "There is no fault {kind!r}; give {words}, a code such as A306, or one of {kinds}.",
+                kind=kind,
+                words=", ".join(WORDS),
+                kinds=_kinds(),
+            )
         )
     return FAULTS[WORDS.get(kind, kind)]
 
@@ -97,9 +103,15 @@ def _kinds() -> str:
 def check_probability(kind: str, probability: float) -> None:
     """Raise ValueError, in one sentence for the user, unless `kind` exists and `probability` lies in 0…1."""
     if kind not in FAULTS:
-        raise ValueError(f"There is no fault {kind!r}; the kinds are {_kinds()}.")
+        raise ValueError(said("There is no fault {kind!r}; the kinds are {kinds}.", kind=kind, kinds=_kinds()))
     if not (isfinite(probability) and 0 <= probability <= 1):
-        raise ValueError(f"The probability of the fault {kind} must lie between 0 and 1, not {probability:g}.")
+        raise ValueError(
+            said(
+                "The probability of the fault {kind} must lie between 0 and 1, not {probability:g}.",
+                kind=kind,
+                probability=probability,
+            )
+        )
 
 
 def parse_fault(written: str) -> tuple[str, float]:
@@ -115,7 +127,11 @@ def parse_fault(written: str) -> tuple[str, float]:
         equals = ""
     if not equals or kind not in FAULTS:
         raise ValueError(
-            f"A fault is written KIND=PROBABILITY, such as drop_after=0.01, not {written!r}; the kinds are {_kinds()}."
+            said(
+                "A fault is written KIND=PROBABILITY, such as drop_after=0.01, not {written!r}; the kinds are {kinds}.",
+                written=written,
+                kinds=_kinds(),
+            )
         )
     check_probability(kind, probability)
     return kind, probability
@@ -145,7 +161,12 @@ class Faults:
         check_probability(kind, probability)
         others = sum(share for other, share in self._probabilities.items() if other != kind)
         if others + probability > 1 + 1e-9:
-            raise ValueError(f"The probabilities of all faults sum to {others + probability:g}; at most 1 is possible.")
+            raise ValueError(
+                said(
+                    "The probabilities of all faults sum to {sum:g}; at most 1 is possible.",
+                    sum=others + probability,
+                )
+            )
         self._probabilities.pop(kind, None)
         if probability:
             self._probabilities[kind] = probability
@@ -159,9 +180,11 @@ class Faults:
         """
         fault = fault_of(kind)
         if on not in PLACES:
-            raise ValueError(f"There is no place {on!r}; the places are {', '.join(PLACES)}.")
+            raise ValueError(
+                said("There is no place {on!r}; the places are {places}.", on=on, places=", ".join(PLACES))
+            )
         if on != "send" and fault.changes:
-            raise ValueError(f"The fault {kind} is for posts alone; it cannot strike {on}.")
+            raise ValueError(said("The fault {kind} is for posts alone; it cannot strike {on}.", kind=kind, on=on))
         self._queued[on].extend([fault] * times)
 
     def draw(self) -> Fault | None:

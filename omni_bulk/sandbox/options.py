@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from omni_bulk.sandbox.faults import Faults
 from omni_bulk.sandbox.limiter import LIMITER_KINDS, LimiterKind
+from omni_bulk.sentences import said
 
 DAY = 86_400.0  # seconds; a v1 token lives this long (guide)
 
@@ -107,7 +108,13 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.limiter not in LIMITER_KINDS:
-            raise ValueError(f"There is no limiter {self.limiter!r}; the limiters are {', '.join(LIMITER_KINDS)}.")
+            raise ValueError(
+                said(
+                    "There is no limiter {limiter!r}; the limiters are {kinds}.",
+                    limiter=self.limiter,
+                    kinds=", ".join(LIMITER_KINDS),
+                )
+            )
         for name in ("tps", "token_ttl", "token_limit", "text_limit"):
             _need(name, getattr(self, name), above=0)
         _need("capacity", self.capacity, least=1)
@@ -116,7 +123,11 @@ class Options:
         for name in ("report_copies", "foreign_reports"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
-                    f"The sandbox's {name} must be a probability from 0 to 1, not {getattr(self, name):g}."
+                    said(
+                        "The sandbox's {name} must be a probability from 0 to 1, not {value:g}.",
+                        name=name,
+                        value=getattr(self, name),
+                    )
                 )
         if self.webhook is not None:
             _need_loopback(self.webhook)
@@ -127,8 +138,10 @@ def _need(name: str, value: float | None, *, least: float | None = None, above: 
     if value is None:
         return
     if not isfinite(value) or (least is not None and value < least) or (above is not None and value <= above):
-        bound = f"at least {least:g}" if least is not None else f"more than {above:g}"
-        raise ValueError(f"The sandbox's {name} must be {bound}, not {value:g}.")
+        bound = said("more than {above:g}", above=above) if least is None else said("at least {least:g}", least=least)
+        raise ValueError(
+            said("The sandbox's {name} must be {bound}, not {value:g}.", name=name, bound=bound, value=value)
+        )
 
 
 def _need_loopback(url: str) -> None:
@@ -139,4 +152,6 @@ def _need_loopback(url: str) -> None:
     except ValueError:
         loopback = False
     if parts.scheme != "http" or not loopback:
-        raise ValueError(f"The webhook must be an http URL on this machine, such as http://127.0.0.1:8080/, not {url}.")
+        raise ValueError(
+            said("The webhook must be an http URL on this machine, such as http://127.0.0.1:8080/, not {url}.", url=url)
+        )

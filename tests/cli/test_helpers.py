@@ -23,8 +23,9 @@ from omni_bulk.cli.order import (
     time_of,
 )
 from omni_bulk.cli.question import is_yes
-from omni_bulk.cli.screen import JsonLog, columns, counted, duration, folded, printable
+from omni_bulk.cli.screen import JsonLog, columns, duration, folded, printable
 from omni_bulk.errors import InputError, SettingsError
+from omni_bulk.sentences import counted
 
 
 @pytest.mark.parametrize(

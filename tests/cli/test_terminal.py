@@ -57,7 +57,7 @@ def test_ctrl_c_while_sending_drains_and_says_how_to_go_on(served: Served) -> No
     assert f"{left:,} not sent yet" in shown
     assert "Run the same command again to go on; nobody gets a second message." in shown
     assert "omni-bulk reports --poll" in shown
-    assert shown.rstrip().endswith("Everybody in one file: omni-bulk export list")
+    assert shown.rstrip().endswith("Everybody in one file: omni-bulk export list --ledger ledger.db")
     assert {line["status"] for line in results()} == {"accepted"}
     assert len(results()) == served.taken()
 

@@ -59,7 +59,7 @@ def test_the_plan_says_which_flag_would_help_how_many() -> None:
         made = compose(Recipient(to, row), Composition(from_="021234567"))
         assert not isinstance(made, Message)
         tally.judged(made.status, made.reason, again=False, row=made.row, detail=made.detail)
-    lines = list(_problem_lines(tally, "en", lambda _: None, numbers=False))
+    lines = list(_problem_lines(tally, lambda _: None, numbers=False))
     assert len(lines) == 3
     assert lines[0].startswith(
         "  not sent: 2 invalid, ambiguous_number (row 2, 3): digits alone: --numbers international"

@@ -46,7 +46,7 @@ def test_another_process_is_told_who_holds_it_and_since_when() -> None:
             campaign().acquire()
     assert str(caught.value) == (
         f"Another run holds campaign october: pid {child.pid} on host {socket.gethostname()} since {since}. "
-        "Wait for it to end, or give --lock-wait SECONDS."
+        "Wait for it to end, or give --lock-wait SECONDS; `omni-bulk status --runs` shows what is running."
     )
     assert datetime.fromisoformat(since).tzinfo is not None
     assert caught.value.exit_code == 4

@@ -163,8 +163,8 @@ def test_a_toml_that_is_no_text() -> None:
 
 
 def test_a_toml_that_was_named_must_be_there(tmp_path: Path) -> None:
-    assert problems(config="none.toml") == ("none.toml (--config) is no file.",)
-    assert problems(config=tmp_path) == (f"{tmp_path} (--config) is no file.",)
+    assert problems(config="none.toml") == ("none.toml (--config) is no file; `omni-bulk init` writes one.",)
+    assert problems(config=tmp_path) == (f"{tmp_path} (--config) is no file; `omni-bulk init` writes one.",)
 
 
 def test_a_toml_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
