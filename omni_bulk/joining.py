@@ -29,22 +29,22 @@ TEXT_MAX = 400  # characters of one field that get a column; the whole object is
 def read_report(raw: object, *, source: Way, proven: bool, received_at: int) -> Report:
     """One report, whatever was sent as one: what cannot be read is None, and nothing is dropped."""
     get = (raw if isinstance(raw, dict) else {}).get
-    return Report(
-        msg_key=_text(get("msgKey")) or "",
-        ref=_text(get("ref")) or None,
-        type=_text(get("reportType")),
-        code=_text(get("reportCode")),
-        text=_text(get("reportText")),
-        at=epoch_ms(_text(get("reportTime"))),
-        sent_at=epoch_ms(_text(get("sendTime"))),
-        service=_text(get("serviceType")),
-        msg_type=_text(get("msgType")),
-        carrier=_text(get("carrier")),
-        parts=_whole(get("resCnt")),
-        json=_whole_json(raw),
-        source=source,
-        proven=proven,
-        received_at=received_at,
+    return Report(  # by position: names would cost 0.7 µs, and files hold millions
+        _text(get("msgKey")) or "",
+        _text(get("ref")) or None,
+        _text(get("reportType")),
+        _text(get("reportCode")),
+        _text(get("reportText")),
+        epoch_ms(_text(get("reportTime"))),
+        epoch_ms(_text(get("sendTime"))),
+        _text(get("serviceType")),
+        _text(get("msgType")),
+        _text(get("carrier")),
+        _whole(get("resCnt")),
+        _whole_json(raw),
+        source,
+        proven,
+        received_at,
     )
 
 

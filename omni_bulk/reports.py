@@ -36,7 +36,7 @@ from omni_bulk.model import Report, Way, Whose
 from omni_bulk.projection import Projection
 from omni_bulk.sentences import said
 
-CHECKPOINT_EVERY = 50  # transactions of a poll, or 25,000 reports: some 100 MB of WAL
+CHECKPOINT_EVERY = 50  # transactions of a poll, or 50,000 reports of an import
 IDLE_FIRST, IDLE_MAX, IDLE_GROWTH = 2.0, 30.0, 1.5  # s between polls that found nothing
 CHUNK = 40_000  # reports of an import that are sorted in memory, then stored and judged: 50 MB
 HOUR = 3_600_000  # ms

@@ -115,7 +115,7 @@ class _Standing:
     def accepted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
         """Counts the rows of `_everybody`, and gives those of accepted messages on, as `_told` takes them."""
         for state, reason, code, presumed, *fate in rows:
-            country, number, segments = fate[1], fate[7], fate[8] or 0
+            _, country, _, _, _, number, segments, _ = fate
             given_up = presumed and state == State.UNKNOWN
             self.states["presumedUnsent" if given_up else _STATE_NAMES[State(state)]] += number
             if reason is not None:
@@ -125,7 +125,7 @@ class _Standing:
             if country is not None and state in _SENT and not given_up:
                 one = self.countries.setdefault(country, {"messages": 0, "segments": 0, "cost": None})
                 one["messages"] += number
-                one["segments"] += segments
+                one["segments"] += segments or 0
             if state == State.ACCEPTED:
                 yield fate
 
@@ -271,28 +271,32 @@ def _said(said: Said | None, name: str) -> dict[str, Any]:
 
 
 # One row of a block for all messages that fared alike. The index `report_message` has all that is asked of a report, in
-# the order of time, so that not one report is read. What a report says is one number: its code, then nine digits of its
+# the order of time, so that not one report is read. What a report says is one number: its code, then seven bits of its
 # billed parts; far below zero for what that cannot tell (another verdict, a code that is not five digits). SQLite takes
-# a bare column beside a single min() from the row that has it: `first` is what the first report says, and of two the
-# other is the rest of `both`. Messages of which that is not all (three reports, two of one time, two msgKeys) are told
-# by themselves, in `odd`, and folded like any other. Reports of two msgKeys, but for doubles, come only of a message
-# that was posted again or was accepted without one. With `keys` the same pass counts whatever else is asked of a message.
+# a bare column beside a single min() from the row that has it: so `told` is what the first report says, then in 32 bits
+# the sum of what all say and in the last four how many they are; NULL for none. Messages of which that is not all (three
+# reports, two of one time, two msgKeys) are told by themselves, by their id below zero, and folded like any other.
+# Reports of two msgKeys, but for doubles, come only of a message that was posted again or was accepted without one.
+# Summed up for each message by itself this takes a sixth less than a join with GROUP BY. The LIMIT keeps SQLite from
+# asking again wherever `told` stands. With `keys` the same pass counts whatever else is asked of a message.
 _TELLS = (
-    "iif(report.verdict = 'joined' AND length(report.code) = 5 AND CAST(report.code AS INTEGER) >= 10000, "
-    "CAST(report.code AS INTEGER) * 1000000000 + coalesce(report.parts, 0), -1000000000000000)"
+    "iif(report.verdict = 'joined' AND length(report.code) = 5 AND CAST(report.code AS INTEGER) >= 10000 "
+    "AND coalesce(report.parts, 0) < 128, CAST(report.code AS INTEGER) * 128 + coalesce(report.parts, 0), -1000000000)"
 )
-_FATES = """
-SELECT {keys}campaign, country, prefix, slot, first, both, odd, count(*), sum(segments), min(claimed_at) FROM (
-    SELECT {columns}{group}, message.country AS country, message.segments AS segments, message.claimed_at AS claimed_at,
-        {tells} AS first, sum({tells}) AS both,
-        CASE WHEN sum({tells}) < 0 OR count(report.message) > 1 AND (
-            count(report.message) > 2 OR sum(report.at) IS 2 * min(report.at)
-            OR message.copy > 1 OR message.msg_key IS NULL
-        ) THEN message.id END AS odd
-    FROM message LEFT JOIN report ON report.message = message.id AND message.state = 2
-    WHERE {where} GROUP BY {each}
-) GROUP BY first, both, odd, {by}country
-"""
+_FATES = f"""
+SELECT {{keys}}campaign, country, prefix, slot, told, count(*), sum(segments), min(claimed_at) FROM (
+    SELECT {{columns}}{{group}}, message.country AS country, message.segments AS segments,
+        message.claimed_at AS claimed_at, CASE WHEN message.state = 2 THEN (
+            SELECT CASE
+                WHEN sum({_TELLS}) < 0 OR count(*) > 2 OR count(*) = 2 AND (
+                    sum(report.at) IS 2 * min(report.at) OR message.copy > 1 OR message.msg_key IS NULL
+                ) THEN -message.id
+                ELSE ({_TELLS} << 32) + (sum({_TELLS}) << 4) + count(*)
+            END FROM report WHERE report.message = message.id
+        ) END AS told
+    FROM message WHERE {{where}} LIMIT -1
+) GROUP BY told, {{by}}country
+"""  # noqa: S608  of constants
 _KEYS = ("state", "reason", "code", "presumed")
 _COLUMNS = "message.state, message.reason, message.code, message.presumed_at IS NOT NULL AS presumed, "
 
@@ -342,10 +346,10 @@ def fates(db: sqlite3.Connection, how: Reading, *, campaign: int | None = None, 
         return _told(db, _of_campaign(db, campaign, how, "message.state = 2"), how)
     assert span.start is not None and span.end is not None  # noqa: S101, PT018
     sql = _FATES.format(
-        keys="", columns="", tells=_TELLS,
+        keys="", columns="",
         group=f"message.campaign AS campaign, {prefix} AS prefix, message.claimed_at / {QUARTER} AS slot",
         where="message.claimed_at >= :first AND message.claimed_at < :end AND message.state = 2",
-        by="campaign, prefix, slot, ", each="message.claimed_at, message.id",  # as the index has them
+        by="campaign, prefix, slot, ",
     )  # fmt: skip
     return _told(db, blocks.ask(db, sql, {}, blocks.of_time(db, span.start, span.end), prepare), how)
 
@@ -361,9 +365,9 @@ def _of_campaign(
     prefix, prepare = _prefix(how.prices)
     before = "".join(f"{key}, " for key in keys)
     sql = _FATES.format(  # what is the same for all need not be compared a million times
-        keys=before, columns=columns, group=f":campaign AS campaign, {prefix} AS prefix, 0 AS slot", tells=_TELLS,
+        keys=before, columns=columns, group=f":campaign AS campaign, {prefix} AS prefix, 0 AS slot",
         where=f"message.campaign = :campaign AND message.id >= :first AND message.id < :end AND {which}",
-        by=f"prefix, {before}", each="message.id",
+        by=f"prefix, {before}",
     )  # fmt: skip
     asked = {"campaign": campaign, "run": book.last_run_id(db, campaign)}
     return blocks.ask(db, sql, asked, blocks.of_campaign(db, campaign), prepare)
@@ -386,23 +390,28 @@ def _add_prefix_of(prices: Prices, db: sqlite3.Connection) -> None:
 
 def _told(db: sqlite3.Connection, rows: Iterable[Sequence[Any]], how: Reading) -> Iterator[Alike]:
     rows = iter(rows)
-    known: dict[tuple[int, ...], Fate] = {}  # the same few in every block
+    known: dict[int, Fate] = {}  # the same few in every block
     while group := list(islice(rows, GROUP)):
-        apart = of_messages(db, [odd for *_, odd, _, _, _ in group if odd is not None])
-        for campaign, country, prefix, slot, first, both, odd, messages, segments, oldest in group:
-            told = () if both is None else (first, both - first) if both != first else (first,)
-            if odd is not None:
-                fate = fold(apart.get(odd, ()), how.codes, dlr=how.dlr)
-            elif (found := known.get(told)) is not None:
+        apart = of_messages(db, [-told for *_, told, _, _, _ in group if told is not None and told < 0])
+        for campaign, country, prefix, slot, told, messages, segments, oldest in group:
+            if told is not None and told < 0:
+                fate = fold(apart.get(-told, ()), how.codes, dlr=how.dlr)
+            elif (found := known.get(told or 0)) is not None:
                 fate = found
             else:
-                fate = known[told] = fold(map(_report_of, count(), told), how.codes, dlr=how.dlr)
+                fate = known[told or 0] = fold(map(_report_of, count(), _said_by(told or 0)), how.codes, dlr=how.dlr)
             yield Alike(campaign, country or "", prefix, slot, fate, messages, segments or 0, oldest)
 
 
-def _report_of(at: int, told: int) -> Report:
-    """The report of which `_TELLS` is told."""
-    code, parts = divmod(told, 1_000_000_000)
+def _said_by(told: int) -> tuple[int, ...]:
+    """What each of the reports says of which `told` is told, in the order of time."""
+    first, both, reports = told >> 32, told >> 4 & (1 << 28) - 1, told & 15
+    return (first, both - first)[:reports]
+
+
+def _report_of(at: int, says: int) -> Report:
+    """A report that says what `_TELLS` tells."""
+    code, parts = divmod(says, 128)
     return Report("", code=str(code), at=at, parts=parts, whose=Whose.JOINED)
 
 

@@ -142,6 +142,7 @@ def _prepare(db: sqlite3.Connection, path: Path, ledger: Path) -> None:
     db.execute("PRAGMA fullfsync = 1")
     db.execute("PRAGMA main.wal_autocheckpoint = 0")
     db.execute("PRAGMA main.cache_size = -32768")  # KiB; reports enter the indexes about in the order of their times
+    db.execute("PRAGMA ledger.cache_size = -8000")  # KiB; the messages of one block of an import lie in some 12 MB
     db.execute("BEGIN IMMEDIATE")
     if int(db.execute("PRAGMA main.user_version").fetchone()[0]) == 0:  # another process may have been faster
         for statement in _TABLES.format(into="").split(";\n")[:-1]:

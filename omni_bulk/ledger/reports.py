@@ -22,7 +22,7 @@ from omni_bulk.results import from_line
 BLOCK = 200  # reports of one transaction, so that nobody waits long for the write lock
 WIDE = 2_000  # of one transaction of an import: some 40 ms, and pages that ten blocks would write are written once
 AT_ONCE = (1_000, 200, 20, 1)  # reports that one statement stores: each has 19 values, and SQLite takes 32,766
-WEIGHTY = 500  # reports that count like one operation towards the next checkpoint, as wide ones write fewer pages each
+WEIGHTY = 1_000  # reports that count like one operation towards the next checkpoint: of wide ones each writes less
 LEARN = 10_000  # msgKeys learnt in one transaction: some 40 ms
 GAP_MAX = 70 * 3_600_000  # ms between two emptyings of the queue in which no report can have died: 3 days, less 2 h
 

@@ -154,6 +154,10 @@ def test_no_report_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             ]
             assert any("report USING COVERING INDEX report_message (message=?)" in step for step in plan)
             assert sum("B-TREE" in step for step in plan) == 1  # the fates of a block, never its messages
+            assert any(
+                "message USING INDEX message_c" in step for step in plan
+            )  # by campaign, or by the time of the claim
+            assert sum("CORRELATED" in step for step in plan) == 1  # asked once of a message
 
 
 @pytest.mark.parametrize("account", [1, None])
