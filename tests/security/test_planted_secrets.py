@@ -61,6 +61,8 @@ class Searched:
             self.found += [f"{path}: {secret}" for secret in found_in(content(path))]
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with suppress(OSError):
+                if path.with_name("cwd").resolve() != Path.cwd():
+                    continue  # another test's: one of them gives a password as a flag, to be refused
                 called = path.read_bytes()
                 self.commands += b"--verbose" in called and b"list.csv" in called
                 self.found += [f"{path}: {secret}" for secret in found_in(called)]
