@@ -191,22 +191,20 @@ class Worker:
         return job.result
 
     async def _record(self, job: Job, **outcome: object) -> Result:
-        result = changed(
-            job.draft,
-            **outcome,
-            attempts=job.attempts,
-            sent_at=None if job.sent_at is None else iso(round(job.sent_at * 1000)),
-            latency_ms=job.latency_ms,
-            http=job.http,
-        )
-        write = self._ledger.settle(job.campaign, job.id, result)
+        outcome |= {
+            "attempts": job.attempts,
+            "sent_at": None if job.sent_at is None else iso(round(job.sent_at * 1000)),
+            "latency_ms": job.latency_ms,
+            "http": job.http,
+        }
+        write = self._ledger.settle(job.campaign, job.id, job.draft, outcome)
         try:
             await committed(write)
         finally:
             if write.exception() is None:
                 job.result, job.busy = write.result(), False
             else:
-                self._unrecorded(result)
+                self._unrecorded(changed(job.draft, **outcome))
         return write.result()
 
     def _wait(self, verdict: Verdict, attempt: int) -> float:

@@ -29,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
+NOTHING: Mapping[str, object] = {}
 
 
 class Glance:
@@ -136,9 +137,11 @@ class Ledger:
         """Releases a claim whose message was never posted; the attempts made before stay counted."""
         return self._writer.submit(partial(book.take_back, message=message))
 
-    def settle(self, campaign: CampaignRow, message: int, result: Result) -> "asyncio.Future[Result]":
-        """The result as written, with its `seq`. May wait 10 ms for company."""
-        return self._writer.submit(book.Settle(campaign.id, message, result), patient=True)
+    def settle(
+        self, campaign: CampaignRow, message: int, draft: Result, outcome: Mapping[str, object] = NOTHING
+    ) -> "asyncio.Future[Result]":
+        """The result as written: `draft` with the fields of `outcome` and its `seq`. May wait 10 ms for company."""
+        return self._writer.submit(book.Settle(campaign.id, message, draft, outcome), patient=True)
 
 
 def _admit(admitter: Admitter, entries: Sequence[Entry], tx: Transaction) -> list[Admitted]:

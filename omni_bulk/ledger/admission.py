@@ -256,7 +256,7 @@ class Admitter:
     ) -> tuple[object, ...]:
         """The values of `_COLUMNS`."""
         return (
-            self.campaign.id, entry.identity, ref, duplicate_of, int(state), self.run, entry.item.row,
+            self.campaign.id, bytearray(entry.identity), ref, duplicate_of, int(state), self.run, entry.item.row,
             self.campaign.template_version, *_content(entry), reason,
         )  # fmt: skip
 
@@ -385,5 +385,6 @@ def _content(entry: Entry) -> tuple[object, ...]:
     composed: tuple[object, ...] = (None, None, None)
     if isinstance(made, Message):
         composed = (made.encoding, made.segments, "\n".join(made.warnings) or None)
-    digests = (entry.digest, entry.number_digest, entry.text_digest)
+    # As `bytearray`, because `sqlite3` looks for adapters of `bytes`: 1.2 µs each.
+    digests = (bytearray(entry.digest), bytearray(entry.number_digest), bytearray(entry.text_digest))
     return (made.to, made.from_, made.country, *composed, *digests)

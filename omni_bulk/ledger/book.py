@@ -2,8 +2,8 @@
 
 Functions take an open transaction and never commit; `writer` does. Times are milliseconds since 1970.
 
-A `State` is written as the plain `int` where every message passes: `sqlite3` looks for adapters of what is only a
-subclass of `int`, and that takes 10 µs a value.
+Where every message passes, a `State` is written as the plain `int` and bytes as a `bytearray`: `sqlite3` looks for adapters of
+anything but exact ints, floats, strs and bytearrays, which takes 10 µs for an enum and 1.2 µs for bytes.
 """
 
 import sqlite3
@@ -327,19 +327,23 @@ def settle(tx: Transaction, campaign: int, message: int, result: Result) -> Resu
 
     Fails for a message that was accepted: nothing that happens later could make that untrue.
     """
-    return settle_all(tx, [Settle(campaign, message, result)])[0]
+    return settle_all(tx, [Settle(campaign, message, result, {})])[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """`settle` as an operation, which goes together with others of its campaign."""
+    """`settle` as an operation, which goes together with others of its campaign.
+
+    The result is `draft` with the fields of `outcome`: made here, once and with its `seq`, because that takes 8 µs.
+    """
 
     campaign: int
     message: int
-    result: Result
+    draft: Result
+    outcome: Mapping[str, object]
 
     def __call__(self, tx: Transaction) -> Result:
-        return settle(tx, self.campaign, self.message, self.result)
+        return settle_all(tx, [self])[0]
 
     @property
     def kin(self) -> Kin:
@@ -355,9 +359,9 @@ def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
     outcomes: list[object] = []
     lines: list[object] = []
     for seq, one in enumerate(those, last - count + 1):
-        if one.result.status in _COSTS_NOTHING:
+        result = changed(one.draft, **one.outcome, seq=seq)
+        if result.status in _COSTS_NOTHING:
             _unspend(tx, one.message)
-        result = changed(one.result, seq=seq)
         line = to_line(result)
         state = int(State.of(result.status))
         outcomes += (
@@ -371,7 +375,7 @@ def settle_all(tx: Transaction, those: Sequence[Settle]) -> list[Result]:
             result.reason,
             result.http,
         )
-        lines += (campaign, seq, one.message, line)
+        lines += (campaign, seq, one.message, bytearray(line))  # see above
         written.append(result)
         tx.lines.append((campaign, result, line))
     if (
