@@ -1,13 +1,14 @@
-"""How fast reports are joined, and in how much memory: python benchmarks/join_reports.py [MESSAGES] [REPORTS]
+"""How fast reports are joined, and in how much memory: python benchmarks/join_reports.py [MESSAGES] [REPORTS] [--shuffled]
 
-Makes a ledger of accepted messages and a file with their reports in another order, imports it, and says the rate and
-the growth of the process.
+Makes a ledger of accepted messages and a file with their reports, imports it, and says the rate and the growth of the
+process. The reports lie in the file as they came in, each some seconds after its message; `--shuffled` is the worst that a
+file can be, in no order at all.
 """
 
+import argparse
 import asyncio
 import random
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from omni_bulk.ledger.schema import open_ledger
 from omni_bulk.results import iso
 
 START = 1_760_000_000_000
+DELAY = 8_000  # ms from a message to its report, on average
 
 
 def make_ledger(path: Path, messages: int) -> None:
@@ -48,15 +50,17 @@ def key(number: int) -> str:
     return f"41649f767c45{number:010d}"
 
 
-def make_reports(path: Path, messages: int, reports: int) -> None:
-    order = list(range(reports))
-    random.shuffle(order)
+def make_reports(path: Path, messages: int, reports: int, *, shuffled: bool) -> None:
+    came = [at + (at // messages) * messages + random.expovariate(1 / DELAY) for at in range(reports)]
+    order = sorted(range(reports), key=came.__getitem__)
+    if shuffled:
+        random.shuffle(order)
     with path.open("wb") as file:
         for at in order:
             number = at % messages
             report = {
                 "msgKey": key(number), "serviceType": "im", "msgType": "im", "sendTime": iso(START + number),
-                "reportTime": iso(START + number + 1000 * (at // messages)), "reportType": "0", "reportCode": "10000",
+                "reportTime": iso(START + round(came[at])), "reportType": "0", "reportCode": "10000",
                 "reportText": "Success", "carrier": "10001", "resCnt": "1", "ref": f"r-{number}",
             }  # fmt: skip
             file.write(orjson.dumps(report, option=orjson.OPT_APPEND_NEWLINE))
@@ -66,11 +70,11 @@ def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def main(messages: int, reports: int) -> None:
+async def main(messages: int, reports: int, *, shuffled: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         ledger, file = Path(folder) / "ledger.db", Path(folder) / "reports.jsonl"
         make_ledger(ledger, messages)
-        make_reports(file, messages, reports)
+        make_reports(file, messages, reports, shuffled=shuffled)
         settings = Settings(ledger=ledger, client_id="client", client_password="-", base_url="https://omni.example")
         async with Omni(settings) as omni, omni.reports() as collector:
             before, started, used = megabytes(), time.monotonic(), time.process_time()
@@ -92,5 +96,9 @@ async def main(messages: int, reports: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    asyncio.run(main(*(given or [1_000_000, 1_000_000])) if len(given) != 1 else main(given[0], given[0]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("messages", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("reports", type=int, nargs="?")
+    parser.add_argument("--shuffled", action="store_true")
+    given = parser.parse_args()
+    asyncio.run(main(given.messages, given.reports or given.messages, shuffled=given.shuffled))
