@@ -79,7 +79,7 @@ WINDOWS = {
     "before the claim is committed": ("dies_after(book, 'claim', 3)", 0, 0),
     "after the claim's commit, before anybody heard of it": ("dies_before(client.Client, 'post_message', 3)", 1, 0),
     "after the post, before its answer is judged": ("dies_before(worker, 'classify', 3)", 1, 1),
-    "after the answer, before its result is committed": ("dies_after(book, 'settle', 3)", 1, 1),
+    "after the answer, before its result is committed": ("dies_after(book, 'settle_all', 3)", 1, 1),
     "after the result's commit, before its line": ("dies_before(sink.ResultsFile, 'append', 3)", 0, 0),
     "in the middle of a line": ("tears(sink, 'write_all', 3)", 0, 0),
     "in the middle of the first line": ("tears(sink, 'write_all', 1)", 0, 0),

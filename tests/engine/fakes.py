@@ -13,6 +13,7 @@ import orjson
 
 from omni_bulk.errors import LedgerError, Stopped
 from omni_bulk.model import CampaignRow, Evidence, Kind, Result, State, Verdict
+from omni_bulk.results import changed
 from omni_bulk.wire import Answer, Failure, classify
 
 T = TypeVar("T")
@@ -90,7 +91,11 @@ class Book:
 
         return self._submit("take back", operation)
 
-    def settle(self, campaign: CampaignRow, message: int, result: Result) -> "asyncio.Future[Result]":
+    def settle(
+        self, campaign: CampaignRow, message: int, draft: Result, outcome: Mapping[str, object]
+    ) -> "asyncio.Future[Result]":
+        result = changed(draft, **outcome)
+
         def operation() -> Result:
             assert self.states[message] is State.CLAIMED or message in self.refused
             self._note("settle", message, State.of(result.status))
