@@ -186,8 +186,8 @@ class Posts:
         return self._head[1]
 
     def _make_head(self, authorization: str) -> bytes:
-        url, proxy = self._url, self._proxy
-        by_proxy = proxy is not None and url.scheme == "http"  # else it only makes a tunnel
+        url = self._url
+        proxy = self._proxy if url.scheme == "http" else None  # with TLS it only makes a tunnel
         fields = {
             "Host": str(url.host_port_subcomponent),
             "Accept": "application/json",
@@ -196,14 +196,14 @@ class Posts:
             "Authorization": authorization,
             "Content-Type": "application/json",
         }
-        if by_proxy and proxy is not None and proxy.user is not None:
+        if proxy is not None and proxy.user is not None:
             fields["Proxy-Authorization"] = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
         if self.single_use:
             fields["Connection"] = "close"
         if any(ending in value for value in fields.values() for ending in "\r\n\0"):
             raise ValueError("a line break in a header")  # not the value: it may be the token
         lines = (f"{name}: {value}\r\n" for name, value in fields.items())
-        where = str(url) if by_proxy else url.raw_path_qs
+        where = url.raw_path_qs if proxy is None else str(url)
         return f"POST {where} HTTP/1.1\r\n{''.join(lines)}Content-Length: ".encode()
 
     # ── the pool ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -147,9 +147,7 @@ class Worker:
             _go_on(job)
 
     async def _take_back(self, job: Job) -> None:
-        write = self._ledger.release(job.id, job.attempts)
-        await committed(write)
-        write.result()
+        await committed(self._ledger.release(job.id, job.attempts))
         job.busy = False
 
     async def _post(self, job: Job, authorization: str) -> Verdict:
@@ -199,13 +197,12 @@ class Worker:
         }
         write = self._ledger.settle(job.campaign, job.id, job.draft, outcome)
         try:
-            await committed(write)
+            return await committed(write)
         finally:
             if write.exception() is None:
                 job.result, job.busy = write.result(), False
             else:
                 self._unrecorded(changed(job.draft, **outcome))
-        return write.result()
 
     def _wait(self, verdict: Verdict, attempt: int) -> float:
         action = decide(verdict, shared_from=True)

@@ -115,8 +115,7 @@ class Ledger:
     async def admit(self, admitter: Admitter, entries: Sequence[Entry]) -> list[Admitted]:
         """The decision about each entry; what is settled with them is told in the order of its `seq`."""
         write: asyncio.Future[list[Admitted]] = self._writer.submit(partial(_admit, admitter, entries))
-        await committed(write)
-        return write.result()
+        return await committed(write)
 
     def claim(self, messages: Sequence[int], now: int) -> "asyncio.Future[Mapping[int, str | Stopped]]":
         """Durable before the future resolves. Refused with LedgerError once anything could not be written.

@@ -183,15 +183,16 @@ def read_ledger(path: Path) -> sqlite3.Connection | None:
             db.close()
             raise
     except sqlite3.Error as error:
-        raise SettingsError(
-            said(
-                "the ledger {path} cannot be read ({error}); {elsewhere}",
-                path=path,
-                error=why(error),
-                elsewhere=_ELSEWHERE,
-            )
-        ) from None
+        raise _unreadable(path, error) from None
     return db
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> SettingsError:
+    return SettingsError(
+        said(
+            "the ledger {path} cannot be read ({error}); {elsewhere}", path=path, error=why(error), elsewhere=_ELSEWHERE
+        )
+    )
 
 
 def glance(path: Path) -> sqlite3.Connection | None:
@@ -209,14 +210,7 @@ def glance(path: Path) -> sqlite3.Connection | None:
             db.backup(copy)
         copy.executescript("".join((_PLANNING, *_MIGRATIONS[version - 1 :], _TEMPORARY)))
     except sqlite3.Error as error:
-        raise SettingsError(
-            said(
-                "the ledger {path} cannot be read ({error}); {elsewhere}",
-                path=path,
-                error=why(error),
-                elsewhere=_ELSEWHERE,
-            )
-        ) from None
+        raise _unreadable(path, error) from None
     return copy
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from omni_bulk.errors import LedgerError, OmniBulkError
 from omni_bulk.ledger.schema import ledger_error
@@ -46,6 +46,7 @@ class Transaction:
     weight: int = 0
 
 
+T = TypeVar("T")
 Operation = Callable[[Transaction], Any]
 Kin = tuple[Callable[[Transaction, list[Any]], list[Any]], int]
 """What does several operations at once, giving their outcomes in order, and for which campaign."""
@@ -277,8 +278,8 @@ def _resolve(outcomes: Outcomes) -> None:
             future.set_result(outcome)
 
 
-async def committed(write: asyncio.Future[Any]) -> None:
-    """Waits for a commit, also through a cancellation: it is raised when the disk has answered, not before.
+async def committed(write: asyncio.Future[T]) -> T:
+    """The outcome of a commit, awaited also through a cancellation: that is raised when the disk has answered, not before.
 
     All who wait in this way go on in the order of what they submitted; who awaits the future itself overtakes them.
     """
@@ -293,6 +294,7 @@ async def committed(write: asyncio.Future[Any]) -> None:
             cancelled = error
     if cancelled is not None:
         raise cancelled
+    return write.result()
 
 
 def _tell(told: asyncio.Future[None], _: object) -> None:
